@@ -1,0 +1,60 @@
+import type { Capability } from './capability.ts'
+
+/** What a target is reached through; also what a tool says it works on. */
+export const targetKinds = ['gateway', 'local', 'ssh', 'docker', 'http', 'proxmox'] as const
+export type TargetKind = (typeof targetKinds)[number]
+
+/** Something we may act on. */
+export interface Target {
+  readonly id: string
+  readonly kind: TargetKind
+  readonly tags: readonly string[]
+  /** Nothing is granted that is not listed. */
+  readonly capabilities: readonly Capability[]
+  readonly constraints: Constraints
+  readonly segment?: string | undefined
+  readonly cluster?: string | undefined
+}
+
+/** What narrows the grants of one target. */
+export interface Constraints {
+  /** Limit of one operation, milliseconds. */
+  readonly timeoutMs: number
+  /** Operations at the same time. */
+  readonly concurrency: number
+  readonly sudoPolicy: 'none' | 'limited' | 'full'
+  readonly sudoCommands: readonly string[]
+  /** Folders that file tools may touch, absolute. */
+  readonly fileRoots: readonly string[]
+  /** Units that may be managed although they could cut us off. */
+  readonly units: readonly string[]
+  readonly commands: readonly CommandRule[]
+  /** CIDR networks that probes may reach. */
+  readonly networks: readonly string[]
+}
+
+/** One program that run_command may start: each argument must match a pattern, in order; the last one repeats when `more` is set. */
+export interface CommandRule {
+  readonly program: string
+  /** Anchored regular expressions, one an argument. Left out: any arguments. */
+  readonly args?: readonly string[] | undefined
+}
+
+/** Limits of a target whose configuration is silent. */
+export const defaultConstraints: Constraints = {
+  timeoutMs: 30_000,
+  concurrency: 5,
+  sudoPolicy: 'none',
+  sudoCommands: [],
+  fileRoots: ['/var/log'],
+  units: [],
+  commands: [],
+  networks: [],
+}
+
+/** Who asks. Sessions, approvals, outputs and request ids belong to `id`. */
+export interface Caller {
+  /** `token:<id>`, `stdio:<uid>`, `cli:<uid>`. */
+  readonly id: string
+  readonly scopes: readonly Capability[]
+}
