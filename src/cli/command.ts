@@ -1,0 +1,79 @@
+import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
+
+/** One command of the command line; one file each, listed in index.ts. */
+export interface CliCommand {
+  readonly name: string
+  /** One line for `--help`. */
+  readonly summary: string
+  /** What `tailops NAME --help` prints. */
+  readonly usage: string
+  /** Returns the exit code: 0 ok, 1 failure, 2 usage, 78 configuration. @throws GatewayError */
+  run(argv: readonly string[], world: World): Promise<number>
+}
+
+/** The outside of the process, handed in by main.ts; paths and stores are opened when first asked for. */
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly terminal: Terminal
+  /** `TAILOPS_STATE_DIR`, or the default for this user. Created 0700 when missing. */
+  readonly stateDir: string
+  /** `cli:<uid>`: who types. */
+  readonly user: string
+  now(): Date
+  /** The stores of the state directory. */
+  stores(): Stores
+}
+
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+  /** Whether a person can be asked: stdin and stderr are a terminal. */
+  readonly interactive: boolean
+  /** Asks on stderr and reads one line. */
+  ask(question: string): Promise<string>
+}
+
+export interface Stores {
+  readonly audit: AuditLog & AuditFiles
+  readonly approvals: Approvals & ApprovalDecisions
+  readonly journal: Journal
+  readonly outputs: Outputs
+  readonly tokens: TokenBook
+}
+
+export interface AuditFiles {
+  /** Checks the whole chain, oldest file first. */
+  verify(): AuditVerdict
+  /** All lines as they stand, oldest first. */
+  lines(): Iterable<string>
+}
+
+export interface AuditVerdict {
+  readonly ok: boolean
+  readonly records: number
+  readonly files: number
+  /** The first line that does not hold: `audit.jsonl:17`, and why. */
+  readonly broken?: { readonly file: string; readonly line: number; readonly why: string } | undefined
+}
+
+export interface ApprovalDecisions {
+  /** @throws GatewayError not_found, approval_invalid when it is no longer pending */
+  decide(id: string, decision: 'approved' | 'denied', by: string): void
+}
+
+export interface TokenBook {
+  mint(token: { readonly name: string; readonly scopes: readonly string[]; readonly expiresAt: Date }): { readonly id: string; readonly token: string }
+  list(): readonly TokenEntry[]
+  /** @throws GatewayError not_found */
+  revoke(id: string): void
+  verify(token: string): { readonly caller: { readonly id: string; readonly scopes: readonly string[] }; readonly expiresAt: Date } | undefined
+}
+
+export interface TokenEntry {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly revokedAt?: Date | undefined
+}
