@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'not_found'
   | 'denied'
   | 'approval_invalid'
+  | 'world_changed'
   | 'unreachable'
   | 'credentials_rejected'
   | 'interrupted'

@@ -1,0 +1,183 @@
+import type { z } from 'zod'
+import { effectOf } from '../core/effect.ts'
+import { GatewayError } from '../core/errors.ts'
+import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
+import type { Action, Tool } from '../core/tool.ts'
+import { digestOf } from '../lib/digest.ts'
+import type { Call } from './call.ts'
+import type { Granted } from './decide-call.ts'
+import { fanOut } from './fan-out.ts'
+import type { Gateway } from './gateway.ts'
+import { answerOf } from './jobs.ts'
+import { performChange } from './perform.ts'
+import { readContext } from './read-context.ts'
+import { type Recorder, recordable } from './recorder.ts'
+import { changeResult, stepReports } from './report.ts'
+import type { ChangeResult } from './result.ts'
+
+/** An action whose arguments are parsed and whose targets are decided. */
+export interface ChangeCall extends Call {
+  readonly tool: Action
+  readonly input: z.output<Tool['input']>
+  readonly granted: readonly Granted[]
+}
+
+/** How long a call waits for a change before it answers `running` (clients give up at 60 s). */
+export const answerWithinMs = 50_000
+
+/** Plans on every target; then shows the plan, asks for approval, or performs it. */
+export async function change(gateway: Gateway, request: ChangeCall, record: Recorder): Promise<ChangeResult> {
+  const requestDigest = digestOf([request.tool.name, request.granted.map(({ target }) => target.id), request.input])
+  const repeated = await endOfRepeated(gateway, request, requestDigest)
+  if (repeated !== undefined) {
+    await record.finished(repeated.status, 'repeated request_id: the first call’s end')
+    return repeated
+  }
+  const plans = await planAll(gateway, request, request.signal)
+  const readsOnly = plans.every(({ plan }) => plan.steps.every(({ do: operation }) => effectOf(operation) === 'read'))
+  if (request.dryRun === true) return shown(record, { status: 'planned', plans })
+
+  const digest = planDigest(request.tool.name, plans, gateway.version)
+  const needsApproval = !readsOnly && request.granted.some(({ decision }) => decision.effect === 'approve')
+  if (needsApproval && request.approval === undefined) return askApproval(gateway, request, record, plans)
+  if (request.approval !== undefined) claim(gateway, request, digest, plans)
+  return perform(gateway, request, record, { plans, digest, requestDigest, readsOnly })
+}
+
+/** A plan that is one for each target, sorted by target id. @throws GatewayError of the first plan that fails, naming its target */
+export async function planAll(
+  gateway: Gateway,
+  request: ChangeCall,
+  signal: AbortSignal,
+): Promise<readonly TargetPlan[]> {
+  return fanOut(request.granted, 8, async ({ target }) => {
+    const plan = await request.tool
+      .plan(request.input, readContext(gateway, request, target, signal))
+      .catch((error: unknown) => {
+        const { code, message, hint, cause } = GatewayError.from(error)
+        throw request.granted.length === 1 ? error : new GatewayError(code, `${target.id}: ${message}`, { hint, cause })
+      })
+    return { target: target.id, plan }
+  })
+}
+
+async function endOfRepeated(
+  gateway: Gateway,
+  request: ChangeCall,
+  requestDigest: string,
+): Promise<ChangeResult | undefined> {
+  if (request.requestId === undefined || request.dryRun === true) return undefined
+  const job = gateway.journal.findRequest(request.caller.id, request.requestId)
+  if (job === undefined) return undefined
+  if (job.requestDigest !== requestDigest) {
+    throw new GatewayError('invalid_input', `request_id ${request.requestId} was used for another call`, {
+      hint: 'use a new request_id for a new change',
+    })
+  }
+  await gateway.jobs.settled(job.id, answerWithinMs, request.signal)
+  return answerOf(gateway.journal.find(job.id) ?? job)
+}
+
+async function shown(
+  record: Recorder,
+  {
+    status,
+    plans,
+    approval,
+  }: { status: 'planned' | 'approval_required'; plans: readonly TargetPlan[]; approval?: string },
+): Promise<ChangeResult> {
+  await record.finished(status, approval === undefined ? undefined : `approval ${approval}`)
+  const targets = plans.map(({ target, plan }) => ({
+    target,
+    status,
+    steps: stepReports(plan, []),
+    preview: plan.preview,
+  }))
+  const hint =
+    approval === undefined
+      ? undefined
+      : `a person approves it on the gateway's machine (tailops approvals approve ${approval}); then repeat this call with approval: ${approval}`
+  return changeResult({ call: record.call, status, plans, targets, approval, hint })
+}
+
+function askApproval(
+  gateway: Gateway,
+  request: ChangeCall,
+  record: Recorder,
+  plans: readonly TargetPlan[],
+): Promise<ChangeResult> {
+  const { id } = gateway.approvals.request({
+    digest: planDigest(request.tool.name, plans, gateway.version),
+    tool: request.tool.name,
+    caller: request.caller.id,
+    risk: riskiest(request.granted),
+    plans,
+  })
+  return shown(record, { status: 'approval_required', plans, approval: id })
+}
+
+const riskiest = (granted: readonly Granted[]) =>
+  granted.some(({ risk }) => risk === 'destructive') ? 'destructive' : (granted[0]?.risk ?? 'destructive')
+
+/** Consumes the approval; when the world is no longer the one that was approved, says what differs. */
+function claim(gateway: Gateway, request: ChangeCall, digest: string, plans: readonly TargetPlan[]): void {
+  const id = request.approval ?? ''
+  const approval = gateway.approvals.find(id)
+  const own = approval?.caller === request.caller.id && approval.tool === request.tool.name
+  if (own && approval.digest !== digest && approval.state === 'approved') {
+    const changes = differences(approval.plans, plans)
+    throw new GatewayError(
+      'world_changed',
+      `what was approved is no longer what would be done: ${changes.join('; ') || 'the plan differs'}`,
+      {
+        hint: 'repeat the call without approval to have the new plan approved',
+      },
+    )
+  }
+  gateway.approvals.claim(id, digest, request.caller.id)
+}
+
+interface Approved {
+  readonly plans: readonly TargetPlan[]
+  readonly digest: string
+  readonly requestDigest: string
+  readonly readsOnly: boolean
+}
+
+async function perform(
+  gateway: Gateway,
+  request: ChangeCall,
+  record: Recorder,
+  approved: Approved,
+): Promise<ChangeResult> {
+  const { plans, digest, requestDigest, readsOnly } = approved
+  const job = {
+    id: record.call,
+    caller: request.caller.id,
+    tool: request.tool.name,
+    input: recordable(request.input),
+    requestId: request.requestId,
+    requestDigest,
+    plans,
+    startedAt: gateway.clock.now(),
+  }
+  if (!readsOnly) {
+    gateway.journal.open(job)
+    await record.started({
+      plan: digest,
+      reason: plans.map(({ target, plan }) => `${target}: ${plan.summary}`).join('; '),
+    })
+  }
+  const running = gateway.jobs.start(record.call, request, (cancel) =>
+    performChange({ gateway, request, record, plans, cancel, journalled: !readsOnly }),
+  )
+  const ended = await Promise.race([
+    running,
+    gateway.clock.sleep(answerWithinMs, request.signal).then(
+      () => undefined,
+      () => undefined,
+    ),
+  ])
+  if (ended !== undefined) return ended
+  return request.signal.aborted ? running : gateway.jobs.goOn(record.call, plans)
+}

@@ -1,0 +1,80 @@
+import type { z } from 'zod'
+import { GatewayError } from '../core/errors.ts'
+import { type Decision, decide } from '../core/policy.ts'
+import type { Caller, Target } from '../core/target.ts'
+import { capabilityOn, isAction, type Risk, type Tool } from '../core/tool.ts'
+import type { Call } from './call.ts'
+import { chooseTargets } from './choose-targets.ts'
+import type { Gateway } from './gateway.ts'
+
+/** A target of a call and what policy says about this call on it. */
+export interface Granted {
+  readonly target: Target
+  readonly decision: Decision
+  readonly risk: Risk
+}
+
+/**
+ * Resolves the targets of a call and asks policy about each.
+ * @throws GatewayError denied when nothing is left to do: the only target, every target, or any target of a change
+ */
+export function access(gateway: Gateway, request: Call, input: z.output<Tool['input']>): readonly Granted[] {
+  const { tool, caller } = request
+  if (tool.capability === 'origin') checkOrigin(gateway, caller, input)
+  const chosen = chooseTargets(gateway.targets.all, tool, request.targets)
+  const granted = chosen.map((target) => {
+    const risk = isAction(tool) ? (tool.riskOf?.(input, target) ?? tool.risk) : tool.risk
+    return { target, risk, decision: decisionOn(gateway, caller, tool, { target, risk }) }
+  })
+  const denied = granted.filter(({ decision }) => decision.effect === 'deny')
+  const [first] = denied
+  if (first === undefined || (!isAction(tool) && denied.length < granted.length)) return granted
+  const others = denied.length > 1 ? ` (and ${denied.length - 1} more)` : ''
+  throw new GatewayError('denied', `${first.decision.reason}${others}`, { hint: first.decision.hint })
+}
+
+/** What policy says of one tool on one target; handles of earlier calls were checked by their own call's right. */
+export function decisionOn(
+  gateway: Gateway,
+  caller: Caller,
+  tool: Tool,
+  { target, risk }: { target: Target; risk: Risk },
+): Decision {
+  const capability = capabilityOn(tool, target.kind)
+  if (capability === undefined) return { effect: 'allow', rule: 'origin', reason: 'as the call that made it' }
+  return decide(gateway.policy, { caller, tool: tool.name, capability, risk, target })
+}
+
+/** A handle works only for the caller whose call made it, and only while that caller may still make that call. */
+function checkOrigin(gateway: Gateway, caller: Caller, input: z.output<Tool['input']>): void {
+  const { kind, id } = handleOf(input)
+  const origin = kind === 'job' ? originOfJob(gateway, id) : gateway.outputs.find(id)
+  if (origin === undefined || origin.caller !== caller.id) {
+    throw new GatewayError('not_found', `no ${kind} ${JSON.stringify(id.slice(0, 40))} of yours`, {
+      hint:
+        kind === 'job'
+          ? 'jobs are kept for a week after their end'
+          : 'cut answers are kept for an hour: repeat the call that made it',
+    })
+  }
+  const tool = gateway.tools.find(({ name }) => name === origin.tool)
+  for (const id of origin.targets) {
+    const target = gateway.targets.all.find((candidate) => candidate.id === id)
+    if (tool === undefined || target === undefined) {
+      throw new GatewayError('denied', `${origin.tool} on ${id} is no longer configured`, { hint: 'repeat the call' })
+    }
+    const decision = decisionOn(gateway, caller, tool, { target, risk: tool.risk })
+    if (decision.effect === 'deny') throw new GatewayError('denied', decision.reason, { hint: decision.hint })
+  }
+}
+
+function handleOf(input: z.output<Tool['input']>): { readonly kind: 'job' | 'output'; readonly id: string } {
+  const { job, handle } = input
+  if (typeof job === 'string') return { kind: 'job', id: job }
+  return { kind: 'output', id: typeof handle === 'string' ? handle : '' }
+}
+
+function originOfJob(gateway: Gateway, id: string) {
+  const job = gateway.journal.find(id)
+  return job && { caller: job.caller, tool: job.tool, targets: job.plans.map(({ target }) => target) }
+}

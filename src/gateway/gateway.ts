@@ -1,0 +1,24 @@
+import type { Policy } from '../core/policy.ts'
+import type { Approvals, AuditLog, Journal, Outputs, Targets } from '../core/ports.ts'
+import type { Tool } from '../core/tool.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Jobs } from './jobs.ts'
+
+/** Everything a call goes through, for one loaded configuration. */
+export interface Gateway {
+  readonly tools: readonly Tool[]
+  readonly targets: Targets
+  readonly policy: Policy
+  readonly approvals: Approvals
+  readonly audit: AuditLog
+  readonly journal: Journal
+  readonly outputs: Outputs
+  /** Changes that this process performs; shared by all configurations it loads. */
+  readonly jobs: Jobs
+  readonly clock: Clock
+  readonly log: Logger
+  /** Part of every digest: a plan approved under one version is not performed by another. */
+  readonly version: string
+  newId(): string
+}

@@ -1,0 +1,194 @@
+import { effectOf } from '../core/effect.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Outcome } from '../core/operation.ts'
+import { type Plan, type Step, type Until, valueAt } from '../core/plan.ts'
+import type { StepEnd } from '../core/ports.ts'
+import type { Target } from '../core/target.ts'
+import { canonicalJson } from '../lib/json.ts'
+import type { Performance } from './perform.ts'
+import { carrierOf, describe } from './read-context.ts'
+import type { StepState } from './report.ts'
+
+const maxStepOutputBytes = 256 * 1024
+const untilEveryMs = 500
+
+/** Runs the steps of one target in order; a failed one undoes what was done, in reverse. A lost end stops everything and undoes nothing. */
+export async function performSteps(
+  performance: Performance,
+  target: Target,
+  plan: Plan,
+): Promise<readonly StepState[]> {
+  const states: StepState[] = []
+  for (const [index, step] of plan.steps.entries()) {
+    if (performance.cancel.aborted) {
+      states.push({ state: 'cancelled', note: 'cancelled before it began' })
+      return undoAll(performance, target, plan, states)
+    }
+    const state = await performStep({ performance, target, index, phase: 'do' }, step)
+    states.push(state)
+    if (state.state === 'unknown' || state.state === 'running') return states
+    if (state.state !== 'done') return undoAll(performance, target, plan, states)
+  }
+  return states
+}
+
+/** One step on its way; its name is where its traces on the target are found again. */
+interface StepRun {
+  readonly performance: Performance
+  readonly target: Target
+  readonly index: number
+  readonly phase: 'do' | 'undo'
+}
+
+/** Durable records before and after; the outcome, and whether what should come true came true. */
+async function performStep(run: StepRun, step: Step): Promise<StepState> {
+  await note(run, 'running', { what: describe(step.do) })
+  const sent = await send(run, step)
+  const state = sent.state === 'done' && step.until !== undefined ? await waitUntil(run, step.until, sent) : sent
+  await note(run, state.state, { outcome: state.outcome, why: state.note })
+  return state
+}
+
+async function send(run: StepRun, step: Step): Promise<StepState> {
+  const { performance, target } = run
+  const executor = carrierOf(performance.gateway, target, step.do)
+  const sentAt = performance.gateway.clock.now()
+  let ref: string | undefined
+  try {
+    const outcome = await executor.perform(step.do, {
+      signal: step.interruptible === true ? performance.cancel : AbortSignal.any([]),
+      timeoutMs: step.do.timeoutMs ?? target.constraints.timeoutMs,
+      maxOutputBytes: maxStepOutputBytes,
+      step: effectOf(step.do) === 'write' ? nameOf(run) : undefined,
+      onRef: (given) => {
+        ref = given
+        noteRef(run, given)
+      },
+    })
+    return stateOf(outcome)
+  } catch (error) {
+    const failure = GatewayError.from(error)
+    if (!['interrupted', 'timeout', 'cancelled'].includes(failure.code))
+      return { state: 'failed', note: failure.message }
+    return reconciled(await executor.reconcile(step.do, { at: sentAt, step: nameOf(run), ref }), failure.message)
+  }
+}
+
+/** What an executor found out about a step whose end was lost. */
+export function reconciled(
+  found: Awaited<ReturnType<ReturnType<typeof carrierOf>['reconcile']>>,
+  why: string,
+): StepState {
+  if (found.state === 'running') return { state: 'unknown', note: `${why}; it still runs on the target` }
+  if (found.state === 'unknown') return { state: 'unknown', note: `${why}; ${found.reason}` }
+  return { ...stateOf(found.outcome), state: found.state }
+}
+
+const stateOf = (outcome: Outcome): StepState => {
+  if (outcome.ok) return { state: 'done', outcome }
+  const said = (outcome.errorOutput || outcome.output).trim().split('\n').slice(-3).join(' ').slice(0, 500)
+  return { state: 'failed', outcome, note: `ended with status ${outcome.status}${said === '' ? '' : `: ${said}`}` }
+}
+
+/** Repeats a read until the wanted value is there. A read that fails counts as not yet. */
+async function waitUntil({ performance, target }: StepRun, until: Until, sent: StepState): Promise<StepState> {
+  const { clock } = performance.gateway
+  const began = clock.elapsedMs()
+  let seen = 'nothing'
+  for (;;) {
+    const value = await readValue(performance, target, until).catch((error: unknown) => ({
+      failed: GatewayError.from(error).message,
+    }))
+    if (canonicalJson(value) === canonicalJson(until.equals)) return sent
+    seen = JSON.stringify(value ?? null).slice(0, 200)
+    if (clock.elapsedMs() - began >= until.withinMs) break
+    await clock.sleep(untilEveryMs)
+  }
+  const wanted = JSON.stringify(until.equals)
+  return {
+    ...sent,
+    state: 'failed',
+    note: `${describe(until.read)} did not become ${wanted} within ${until.withinMs} ms: it is ${seen}`,
+  }
+}
+
+async function readValue({ gateway }: Performance, target: Target, { read, path }: Until): Promise<unknown> {
+  if (effectOf(read) !== 'read') throw new GatewayError('internal', `${describe(read)} would not only read`)
+  const limits = {
+    signal: AbortSignal.any([]),
+    timeoutMs: target.constraints.timeoutMs,
+    maxOutputBytes: maxStepOutputBytes,
+  }
+  return valueAt(await carrierOf(gateway, target, read).perform(read, limits), path)
+}
+
+/** Takes back every step that was done, last first. A failed `until` means that its own step was done. */
+async function undoAll(
+  performance: Performance,
+  target: Target,
+  plan: Plan,
+  states: readonly StepState[],
+): Promise<readonly StepState[]> {
+  const ends = [...states]
+  for (const [index, step] of [...plan.steps.entries()].reverse()) {
+    const before = ends[index]
+    if (before?.outcome?.ok !== true) continue
+    if (step.undo === undefined) {
+      ends[index] = { ...before, note: joined(before.note, 'it cannot be undone') }
+      continue
+    }
+    const undone = await performStep({ performance, target, index, phase: 'undo' }, { do: step.undo })
+    ends[index] = {
+      ...before,
+      state: undoState(undone.state),
+      note: joined(before.note, undone.note && `undo: ${undone.note}`),
+    }
+  }
+  return ends
+}
+
+const undoState = (state: StepEnd): StepEnd => {
+  if (state === 'done') return 'undone'
+  return state === 'failed' ? 'undo_failed' : 'unknown'
+}
+
+const joined = (...notes: readonly (string | undefined)[]): string | undefined =>
+  notes.filter((part) => part !== undefined && part !== '').join('; ') || undefined
+
+const nameOf = ({ performance, target, index, phase }: StepRun): string =>
+  `${performance.record.call}-${hexOf(target.id)}-${index}-${phase}`
+
+const hexOf = (id: string): string => Buffer.from(id).toString('hex').slice(0, 80)
+
+async function note(
+  run: StepRun,
+  state: StepEnd,
+  more: { what?: string; outcome?: Outcome | undefined; why?: string | undefined },
+): Promise<void> {
+  const { performance, target, index, phase } = run
+  if (!performance.journalled) return
+  const { gateway, record } = performance
+  const at = gateway.clock.now()
+  gateway.journal.step(record.call, {
+    target: target.id,
+    index,
+    phase,
+    state,
+    at,
+    outcome: more.outcome,
+    note: more.why,
+  })
+  const step = { target: target.id, index, phase, what: more.what, ...(state !== 'running' && { end: state }) }
+  await record.step(state === 'running' ? 'step_started' : 'step_ended', { step, reason: more.why })
+}
+
+/** The target's own handle of a running step, as soon as it is known. The step itself waits for nothing. */
+function noteRef(run: StepRun, ref: string): void {
+  const { performance, target, index, phase } = run
+  if (!performance.journalled) return
+  const { gateway, record } = performance
+  gateway.journal.step(record.call, { target: target.id, index, phase, state: 'running', at: gateway.clock.now(), ref })
+  record.step('step_ref', { step: { target: target.id, index, phase, ref } }).catch((error: unknown) => {
+    gateway.log.error('a step handle could not be audited', { call: record.call, cause: error })
+  })
+}

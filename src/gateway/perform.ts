@@ -1,0 +1,143 @@
+import { GatewayError } from '../core/errors.ts'
+import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
+import type { Target } from '../core/target.ts'
+import type { Json } from '../lib/json.ts'
+import { type ChangeCall, planAll } from './change.ts'
+import { fanOut } from './fan-out.ts'
+import type { Gateway } from './gateway.ts'
+import { performSteps } from './perform-steps.ts'
+import type { Recorder } from './recorder.ts'
+import { changeResult, type StepState, statusOf, stepReports } from './report.ts'
+import type { ChangeResult, TargetChange } from './result.ts'
+
+/** A change that was approved, on its way through the steps. */
+export interface Performance {
+  readonly gateway: Gateway
+  readonly request: ChangeCall
+  readonly record: Recorder
+  readonly plans: readonly TargetPlan[]
+  readonly cancel: AbortSignal
+  /** False for an action whose steps only read. */
+  readonly journalled: boolean
+}
+
+/** Reads the basis again, performs target by target in batches, and writes the end into journal and audit. Never throws. */
+export async function performChange(performance: Performance): Promise<ChangeResult> {
+  const result = await performTargets(performance).catch((error: unknown) =>
+    broken(performance, GatewayError.from(error)),
+  )
+  const { gateway, record, journalled } = performance
+  try {
+    if (journalled)
+      gateway.journal.finish(record.call, { status: result.status, at: gateway.clock.now(), result: asJson(result) })
+    await record.finished(result.status, failureOf(result))
+    return result
+  } catch (error) {
+    gateway.log.error('the end of a change could not be recorded', {
+      call: record.call,
+      status: result.status,
+      cause: error,
+    })
+    return {
+      ...result,
+      hint: `its end could not be recorded (${GatewayError.from(error).message}); the steps above are what happened`,
+    }
+  }
+}
+
+async function performTargets(performance: Performance): Promise<ChangeResult> {
+  const { request, plans, record } = performance
+  const stale = await changedWorld(performance)
+  if (stale !== undefined) return notBegun(performance, stale)
+  const size = request.batch?.size ?? 1
+  const maxFailures = request.batch?.max_failures ?? 1
+  const changes: TargetChange[] = []
+  for (let at = 0; at < plans.length; at += size) {
+    const failures = changes.filter(({ status }) => status !== 'done').length
+    if (failures >= maxFailures) break
+    changes.push(...(await fanOut(plans.slice(at, at + size), size, (plan) => performTarget(performance, plan))))
+  }
+  const left = plans
+    .slice(changes.length)
+    .map(({ target, plan }) => ({ target, status: 'cancelled' as const, steps: stepReports(plan, []) }))
+  return changeResult({ call: record.call, plans, targets: [...changes, ...left], hint: hintOf([...changes, ...left]) })
+}
+
+/** The basis, read again just before performing: undefined when the world is still the one that was planned for. */
+async function changedWorld({ gateway, request, plans, cancel }: Performance): Promise<string | undefined> {
+  try {
+    const now = await planAll(gateway, request, cancel)
+    const digest = (all: readonly TargetPlan[]) => planDigest(request.tool.name, all, gateway.version)
+    if (digest(now) === digest(plans)) return undefined
+    return `the world changed since the plan: ${differences(plans, now).join('; ')}`
+  } catch (error) {
+    return `the basis could not be read again: ${GatewayError.from(error).message}`
+  }
+}
+
+async function performTarget(performance: Performance, { target: id, plan }: TargetPlan): Promise<TargetChange> {
+  const target = targetOf(performance, id)
+  const states = await performSteps(performance, target, plan)
+  const status = statusOf(plan, states)
+  return {
+    target: id,
+    status,
+    steps: stepReports(plan, states),
+    output: status === 'done' ? outputOf(performance, plan, states) : undefined,
+  }
+}
+
+function outputOf({ request }: Performance, plan: TargetPlan['plan'], states: readonly StepState[]) {
+  const outcomes = states.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
+  return request.tool.output.parse(request.tool.report(plan, outcomes))
+}
+
+function targetOf({ request }: Performance, id: string): Target {
+  const found = request.granted.find(({ target }) => target.id === id)
+  if (found === undefined) throw new TypeError(`plan for ${id}, which was not decided`)
+  return found.target
+}
+
+function notBegun({ record, plans }: Performance, why: string): ChangeResult {
+  const targets = plans.map(({ target, plan }) => ({ target, status: 'failed' as const, steps: stepReports(plan, []) }))
+  return changeResult({
+    call: record.call,
+    plans,
+    targets,
+    status: 'failed',
+    hint: `nothing was done: ${why}; repeat the call for a new plan`,
+  })
+}
+
+/** Something of ours broke in the middle: what the journal knows is all that can be said. */
+function broken({ gateway, record, plans }: Performance, error: GatewayError): ChangeResult {
+  gateway.log.error('a change broke off', { call: record.call, cause: error.cause ?? error })
+  const targets = plans.map(({ target, plan }) => ({
+    target,
+    status: 'unknown' as const,
+    steps: stepReports(plan, []),
+  }))
+  return changeResult({
+    call: record.call,
+    plans,
+    targets,
+    status: 'unknown',
+    hint: `${error.message}; tailops audit has the steps that were begun`,
+  })
+}
+
+function hintOf(changes: readonly TargetChange[]): string | undefined {
+  if (changes.some(({ status }) => status === 'unknown'))
+    return 'the end of a step was lost: read the target before you try again'
+  const undone = changes.flatMap(({ steps }) => steps).some(({ state }) => state === 'undo_failed')
+  if (undone) return 'an undo failed: the steps say what state was left'
+  return changes.some(({ status }) => status === 'cancelled') ? 'what was not begun was left alone' : undefined
+}
+
+const failureOf = (result: ChangeResult): string | undefined =>
+  result.targets.flatMap(({ target, steps }) =>
+    steps.filter(({ note }) => note !== undefined).map(({ note }) => `${target}: ${note}`),
+  )[0] ?? result.hint
+
+/** The result holds only plain data; JSON proves it. */
+const asJson = (result: ChangeResult): Json => JSON.parse(JSON.stringify(result))
