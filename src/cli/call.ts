@@ -57,7 +57,7 @@ function argumentsOf(tool: Tool, argv: readonly string[]): Readonly<Record<strin
     if (name === undefined)
       throw new GatewayError('invalid_input', `${JSON.stringify(arg)} is not --ARGUMENT=VALUE`, { hint: usage })
     const key = name.replaceAll('-', '_')
-    args[key] = valueOf(key, value, types[key], args[key])
+    args[key] = typedValue(key, value, types[key], args[key])
   }
   return args
 }
@@ -67,12 +67,12 @@ function typesOf(tool: Tool): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(
     Object.entries(schema.properties ?? {}).map(([key, field]) => [
       key,
-      typeof field === 'object' ? field.type : undefined,
+      typeof field === 'object' && typeof field.type === 'string' ? field.type : undefined,
     ]),
   )
 }
 
-function valueOf(name: string, text: string | undefined, type: string | undefined, before: unknown): unknown {
+function typedValue(name: string, text: string | undefined, type: string | undefined, before: unknown): unknown {
   if (text === undefined) return true
   if (type === undefined || type === 'string') return text
   if (type === 'array' && !text.startsWith('[')) return [...(Array.isArray(before) ? before : []), text]
