@@ -1,0 +1,36 @@
+/** Schema of `tailops.db`: what must survive a power cut. Times are milliseconds since 1970. */
+export const stateMigrations: readonly string[] = [
+  `CREATE TABLE approvals (
+     id TEXT PRIMARY KEY, digest TEXT NOT NULL, tool TEXT NOT NULL, caller TEXT NOT NULL, risk TEXT NOT NULL,
+     plans TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'used', 'expired')),
+     created_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, decided_by TEXT
+   ) STRICT;
+   CREATE UNIQUE INDEX approvals_open ON approvals (caller, digest) WHERE state IN ('pending', 'approved');
+   CREATE INDEX approvals_newest ON approvals (created_at);
+   CREATE TABLE jobs (
+     id TEXT PRIMARY KEY, caller TEXT NOT NULL, tool TEXT NOT NULL, input TEXT NOT NULL, request_id TEXT,
+     request_digest TEXT NOT NULL, plans TEXT NOT NULL, started_at INTEGER NOT NULL, owner TEXT NOT NULL,
+     status TEXT, ended_at INTEGER, result TEXT
+   ) STRICT;
+   CREATE INDEX jobs_request ON jobs (caller, request_id) WHERE request_id IS NOT NULL;
+   CREATE INDEX jobs_open ON jobs (owner) WHERE ended_at IS NULL;
+   CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
+   CREATE TABLE job_steps (
+     job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, target TEXT NOT NULL, step INTEGER NOT NULL,
+     phase TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL, ref TEXT, outcome TEXT, note TEXT,
+     UNIQUE (job, target, step, phase)
+   ) STRICT;
+   CREATE TABLE tokens (
+     id TEXT PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL, hash TEXT NOT NULL,
+     created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER
+   ) STRICT`,
+]
+
+/** Schema of `outputs.db`: what may be lost. */
+export const outputMigrations: readonly string[] = [
+  `CREATE TABLE outputs (
+     handle TEXT PRIMARY KEY, text TEXT NOT NULL, caller TEXT NOT NULL, tool TEXT NOT NULL, targets TEXT NOT NULL,
+     discarded_bytes INTEGER NOT NULL, bytes INTEGER NOT NULL, kept_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX outputs_oldest ON outputs (kept_at)`,
+]
