@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs'
+import { loadTargets } from '../config/load.ts'
+import { type Problem, severityLine } from '../config/problem.ts'
+import { defaultConfigPath } from '../config/settings.ts'
+import type { CliCommand, World } from './command.ts'
+
+const usage = `tailops validate-config [FILE] [--json]
+
+Checks targets.yaml and prints every problem: FILE:LINE:COLUMN: error|warning: what — hint.
+Without FILE: $TAILOPS_CONFIG, /etc/tailops/targets.yaml or ~/.config/tailops/targets.yaml.
+Exit codes: 0 no errors (there may be warnings), 78 errors, 2 wrong usage.
+`
+
+/** `tailops validate-config`: every problem of a targets.yaml at once. */
+const validateConfig: CliCommand = {
+  name: 'validate-config',
+  summary: 'check targets.yaml and print every problem',
+  usage,
+  run: async (argv, world) => {
+    const options = argv.filter((word) => word.startsWith('-'))
+    const files = argv.filter((word) => !word.startsWith('-'))
+    const strange = options.find((option) => option !== '--json')
+    if (strange !== undefined || files.length > 1) {
+      const what = strange === undefined ? 'more than one FILE' : `unknown option ${strange}`
+      world.terminal.err(`${what}\n\n${usage}`)
+      return 2
+    }
+    return check(files[0] ?? configPath(world), options.length > 0 ? 'json' : 'lines', world)
+  },
+}
+
+export default validateConfig
+
+function check(file: string, form: 'json' | 'lines', { env, terminal }: World): number {
+  const { config, problems } = loadTargets(file, env)
+  const targets = config?.targets.length ?? 0
+  const text =
+    form === 'json'
+      ? JSON.stringify({ file, ok: config !== undefined, targets, problems })
+      : lines(problems, config && targets)
+  terminal.out(`${text}\n`)
+  return config === undefined ? 78 : 0
+}
+
+function lines(problems: readonly Problem[], targets: number | undefined): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  const warnings = problems.length - errors
+  const counted = [errors > 0 ? count(errors, 'error') : '', warnings > 0 ? count(warnings, 'warning') : '']
+  const found = counted.filter((part) => part !== '').join(', ')
+  const end = targets === undefined ? found : `ok: ${count(targets, 'target')}${found === '' ? '' : `, ${found}`}`
+  return [...problems.map(severityLine), end].join('\n')
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
+
+function configPath({ env, user }: World): string {
+  const uid = Number(user.replace(/^cli:/, ''))
+  return defaultConfigPath(env, { uid, home: env['HOME'] ?? '/', exists: existsSync })
+}

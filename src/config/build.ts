@@ -1,0 +1,50 @@
+import { type Constraints, defaultConstraints } from '../core/target.ts'
+import { connectionOf, defaultDockerSocket, type Folders } from './build-connection.ts'
+import type { RawTarget } from './schema.ts'
+import type { ConfiguredTarget } from './targets-config.ts'
+
+/** What targets inherit from their surroundings. */
+export interface Surroundings {
+  readonly folders: Folders
+  readonly segment: string | undefined
+  /** Ids of the file; a derived target never replaces a declared one. */
+  readonly declared: readonly string[]
+}
+
+/** A target as the gateway uses it, followed by the Docker target that it yields when it grants `container:*`. */
+export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundings): readonly ConfiguredTarget[] {
+  const target: ConfiguredTarget = {
+    id,
+    kind: raw.executor,
+    tags: raw.metadata?.tags ?? [],
+    capabilities: raw.capabilities ?? [],
+    constraints: constraintsOf(raw.constraints),
+    segment: raw.metadata?.segment ?? surroundings.segment,
+    cluster: raw.executor === 'proxmox' ? id : undefined,
+    connection: connectionOf(id, raw, surroundings.folders),
+  }
+  return [target, ...dockerWithin(target, surroundings.declared)]
+}
+
+function dockerWithin(machine: ConfiguredTarget, declared: readonly string[]): readonly ConfiguredTarget[] {
+  const id = `${machine.id}/docker`
+  const granted = machine.capabilities.filter((name) => /^(container|stack):/.test(name))
+  const hasEngine = machine.kind === 'local' || machine.kind === 'ssh'
+  if (!hasEngine || declared.includes(id) || !granted.some((name) => name.startsWith('container:'))) return []
+  const connection = { kind: 'docker', socketPath: defaultDockerSocket, tlsVerify: false, via: machine.id } as const
+  return [{ ...machine, id, kind: 'docker', capabilities: granted, connection }]
+}
+
+function constraintsOf(raw: RawTarget['constraints']): Constraints {
+  if (raw === undefined) return defaultConstraints
+  return {
+    timeoutMs: Math.round(raw.timeout * 1000),
+    concurrency: raw.concurrency,
+    sudoPolicy: raw.sudo_policy,
+    sudoCommands: raw.sudo_commands,
+    fileRoots: raw.file_roots,
+    units: raw.units,
+    commands: raw.commands,
+    networks: raw.networks,
+  }
+}
