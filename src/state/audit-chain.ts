@@ -28,7 +28,7 @@ export function seal(body: string, before: Head): Sealed {
 }
 
 const ending = /^,"hash":"([0-9a-f]{64})"\}$/
-const endingBytes = 76
+const endingBytes = 75
 const link = /,"prev":"([0-9a-f]{64})"$/
 const linkBytes = 74
 const start = /^\{"seq":([1-9]\d{0,15}),"/
