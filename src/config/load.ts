@@ -57,9 +57,13 @@ export function loadTargets(file: string, env: Env, readFile: (path: string) => 
 export function parseTargets(source: Source): Loaded {
   const tree = readTree(source)
   if (tree.content === undefined) return { config: undefined, problems: inOrder(tree.problems) }
-  const { value, substituted, placeOf } = tree.content
+  const { value, references, substituted, placeOf } = tree.content
   const { config, findings } = checkTargets({ file: source.file, home: source.env['HOME'], value, substituted })
-  const located = findings.map(({ severity, what, hint, ...at }): Problem => {
+  const ignored = findings.flatMap((finding) => (finding.ignored === true ? [finding.path] : []))
+  const matter = references.filter(
+    ({ path }) => !ignored.some((above) => above.every((part, index) => part === path[index])),
+  )
+  const located = [...matter, ...findings].map(({ severity, what, hint, ...at }): Problem => {
     return { severity, file: source.file, ...placeOf(at), what, hint }
   })
   const clusters = environmentClusters(source.env, config.targets)
@@ -79,6 +83,8 @@ interface Tree {
 
 interface Content {
   readonly value: unknown
+  /** What is wrong with references to variables and files. */
+  readonly references: readonly Finding[]
   /** Whether the value at this path came from a variable or a file. */
   substituted(path: Path): boolean
   placeOf(at: Pick<Finding, 'path' | 'atKey'>): Position
@@ -108,6 +114,7 @@ function readTree(source: Source): Tree {
     replaced: new Set(),
     anchors: new Map(),
     problems: [],
+    findings: [],
     nodes: 0,
   }
   for (const error of document.errors.slice(0, maxSyntaxProblems)) syntaxProblem(reading, error)
@@ -132,9 +139,10 @@ const emptyFile = (file: string): Problem => ({
   hint: 'write version: "1.0" and targets:',
 })
 
-function contentOf({ places, replaced, placeAt }: Reading, value: unknown): Content {
+function contentOf({ places, replaced, findings, placeAt }: Reading, value: unknown): Content {
   return {
     value,
+    references: findings,
     substituted: (path) => replaced.has(placeKey(path)),
     placeOf: ({ path, atKey }) => {
       for (let length = path.length; length >= 0; length--) {
@@ -171,6 +179,8 @@ interface Reading {
   readonly replaced: Set<string>
   readonly anchors: Map<string, Node>
   readonly problems: Problem[]
+  /** What is wrong with references. */
+  readonly findings: Finding[]
   /** Values read so far; aliases count with all that they stand for. */
   nodes: number
 }
@@ -217,7 +227,7 @@ function contentsOf(reading: Reading, node: YAMLMap | YAMLSeq | Scalar, path: Pa
   if (typeof node.value !== 'string') return node.value
   const { text, changed, findings } = substitute(node.value, path, reading.source)
   if (changed) reading.replaced.add(placeKey(path))
-  for (const { what, hint } of findings) report(reading, node, { what, hint })
+  reading.findings.push(...findings)
   return text
 }
 

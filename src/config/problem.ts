@@ -24,6 +24,8 @@ export interface Finding {
   readonly path: Path
   /** The position of the key rather than of its value. */
   readonly atKey?: boolean | undefined
+  /** The key does nothing: what is wrong below it does not matter. */
+  readonly ignored?: boolean | undefined
   readonly what: string
   readonly hint: string
 }

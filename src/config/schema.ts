@@ -54,7 +54,7 @@ export const constraintsSchema = z
     audit_level: unused('every call is audited'),
     require_approval: unused('every change needs approval unless a policy rule allows it'),
     approval_webhook: unused('approvals are decided with tailops approvals'),
-    dual_approval: unused('whoever asks can never approve; a second approver is not supported'),
+    dual_approval: unused('one person who did not ask approves'),
     maintenance_window: unused('times are not limited; freeze changes with tailops freeze'),
     allowed_ports: unused('ports are not limited; use networks'),
   })

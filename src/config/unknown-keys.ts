@@ -40,6 +40,7 @@ const notUsed = (at: Path, instead: string): Finding => ({
   severity: 'warning',
   path: at,
   atKey: true,
+  ignored: true,
   what: `${pathText(at)} is not used`,
   hint: `remove it; ${instead}`,
 })
