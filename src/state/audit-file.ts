@@ -164,7 +164,8 @@ function write({ fd, size }: Active, bytes: Buffer): void {
   const written = attempt(() => writeSync(fd, bytes, 0, bytes.length))
   if (written === bytes.length) return
   ftruncateSync(fd, size)
-  if (typeof written === 'number') throw new Error(`ENOSPC: ${written} of ${bytes.length} bytes were written`)
+  if (typeof written === 'number')
+    throw new Error(`only ${written} of ${bytes.length} bytes could be written; the disk is full`)
   throw written.error
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import {
   appendFileSync,
   mkdirSync,
@@ -215,3 +216,14 @@ test('a log that cannot be written says state_unavailable and goes on when it ca
   await audit.append(record())
   expect(audit.verify()).toMatchObject({ ok: true, records: 1 })
 })
+
+test('a write that the disk takes only in part is taken back as a whole', async () => {
+  using world = new StateWorld()
+  const worker = join(import.meta.dirname, 'worker.ts')
+  const limited = ['-c', 'ulimit -f 300; exec "$@"', 'sh', process.execPath, worker, world.dir, 'fill']
+  const { stdout } = spawnSync('sh', limited, { encoding: 'utf8' })
+  expect(stdout).toContain('state_unavailable true')
+  const { audit } = world.open()
+  await audit.append(record())
+  expect(audit.verify().ok).toBe(true)
+}, 20_000)

@@ -1,8 +1,9 @@
+import { GatewayError } from '../../src/core/errors.ts'
 import { randomId } from '../../src/lib/random-id.ts'
 import { openState } from '../../src/state/open.ts'
 import { record } from './state-world.ts'
 
-/** A second process on a state directory: `worker.ts DIR append COUNT` or `worker.ts DIR claim ID DIGEST NOW`. */
+/** A second process on a state directory: `worker.ts DIR append COUNT`, `worker.ts DIR fill` or `worker.ts DIR claim ID DIGEST NOW`. */
 const [dir = '', act, first = '', second = '', third = ''] = process.argv.slice(2)
 const silent = () => undefined
 const state = openState({
@@ -22,6 +23,16 @@ if (act === 'append') {
     await Promise.all(group)
     if (durable) process.stdout.write(`durable ${index}\n`)
   }
+}
+if (act === 'fill') {
+  const fill = async (): Promise<string> => {
+    try {
+      for (;;) await Promise.all([1, 2, 3].map(() => state.audit.append(record())))
+    } catch (error) {
+      return GatewayError.from(error).code
+    }
+  }
+  process.stdout.write(`${await fill()} ${state.audit.verify().ok}\n`)
 }
 if (act === 'claim') {
   await new Promise((resolve) => process.stdin.once('data', resolve))
