@@ -59,17 +59,21 @@ export function parseTargets(source: Source): Loaded {
   if (tree.content === undefined) return { config: undefined, problems: inOrder(tree.problems) }
   const { value, references, substituted, placeOf } = tree.content
   const { config, findings } = checkTargets({ file: source.file, home: source.env['HOME'], value, substituted })
-  const ignored = findings.flatMap((finding) => (finding.ignored === true ? [finding.path] : []))
-  const matter = references.filter(
-    ({ path }) => !ignored.some((above) => above.every((part, index) => part === path[index])),
-  )
-  const located = [...matter, ...findings].map(({ severity, what, hint, ...at }): Problem => {
+  const located = told(references, findings).map(({ severity, what, hint, ...at }): Problem => {
     return { severity, file: source.file, ...placeOf(at), what, hint }
   })
   const clusters = environmentClusters(source.env, config.targets)
   const problems = [...inOrder([...tree.problems, ...located]), ...clusters.problems]
   const failed = problems.some(({ severity }) => severity === 'error')
   return { config: failed ? undefined : { ...config, targets: [...config.targets, ...clusters.targets] }, problems }
+}
+
+/** A broken reference is told once, and not at all below a key that does nothing. */
+function told(references: readonly Finding[], findings: readonly Finding[]): readonly Finding[] {
+  const ignored = findings.filter((finding) => finding.ignored === true).map(({ path }) => path)
+  const matter = references.filter(({ path }) => !ignored.some((above) => above.every((part, at) => part === path[at])))
+  const failed = new Set(references.map(({ path }) => placeKey(path)))
+  return [...matter, ...findings.filter(({ path, severity }) => severity === 'warning' || !failed.has(placeKey(path)))]
 }
 
 const inOrder = (problems: readonly Problem[]): readonly Problem[] =>
@@ -102,7 +106,7 @@ function readTree(source: Source): Tree {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: false,
-    logLevel: 'silent',
+    logLevel: 'error',
   })
   const reading: Reading = {
     source,
