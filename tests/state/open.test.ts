@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { StateWorld } from './state-world.ts'
+import { ended, StateWorld, startWorker } from './state-world.ts'
 
 test('the folder and its files are for their owner only', async () => {
   using world = new StateWorld()
@@ -57,3 +57,11 @@ test('a folder that is a file, or that others may write to, is refused', () => {
   writeFileSync(world.dir, '')
   expect(() => world.open()).toThrow(/cannot write to the state directory|is not a directory/)
 })
+
+test('processes that open a new state directory at the same moment all succeed', async () => {
+  using world = new StateWorld()
+  rmSync(world.dir, { recursive: true })
+  const outputs = await Promise.all([1, 2, 3, 4].map(() => ended(startWorker(world.dir, 'append', '8'))))
+  for (const output of outputs) expect(output).toBe('ready\ndurable 0\ndurable 7\n')
+  expect(world.open().audit.verify()).toMatchObject({ ok: true, records: 4 * 21 })
+}, 20_000)
