@@ -14,6 +14,7 @@ import { readContext } from './read-context.ts'
 import { type Recorder, recordable } from './recorder.ts'
 import { changeResult, stepReports } from './report.ts'
 import type { ChangeResult } from './result.ts'
+import { waitForEnd } from './wait-for-end.ts'
 
 /** An action whose arguments are parsed and whose targets are decided. */
 export interface ChangeCall extends Call {
@@ -40,8 +41,25 @@ export async function change(gateway: Gateway, request: ChangeCall, record: Reco
   const digest = planDigest(request.tool.name, plans, gateway.version)
   const needsApproval = !readsOnly && request.granted.some(({ decision }) => decision.effect === 'approve')
   if (needsApproval && request.approval === undefined) return askApproval(gateway, request, record, plans)
-  if (request.approval !== undefined) claim(gateway, request, digest, plans)
-  return perform(gateway, request, record, { plans, digest, requestDigest, readsOnly })
+  try {
+    if (request.approval !== undefined) claim(gateway, request, digest, plans)
+    return await perform(gateway, request, record, { plans, digest, requestDigest, readsOnly })
+  } catch (error) {
+    return joinEarlier(gateway, request, { record, requestDigest, error })
+  }
+}
+
+/** Two calls with one request_id at the same time: the slower one finds approval or job taken, and gets the faster one's end. */
+async function joinEarlier(
+  gateway: Gateway,
+  request: ChangeCall,
+  { record, requestDigest, error }: { record: Recorder; requestDigest: string; error: unknown },
+): Promise<ChangeResult> {
+  const taken = error instanceof GatewayError && (error.code === 'busy' || error.code === 'approval_invalid')
+  const earlier = taken ? await endOfRepeated(gateway, request, requestDigest) : undefined
+  if (earlier === undefined) throw error
+  await record.finished(earlier.status, 'joined the call that had this request_id first')
+  return earlier
 }
 
 /** A plan that is one for each target, sorted by target id. @throws GatewayError of the first plan that fails, naming its target */
@@ -74,8 +92,8 @@ async function endOfRepeated(
       hint: 'use a new request_id for a new change',
     })
   }
-  await gateway.jobs.settled(job.id, answerWithinMs, request.signal)
-  return answerOf(gateway.journal.find(job.id) ?? job)
+  const ended = await waitForEnd(gateway, job.id, { withinMs: answerWithinMs, signal: request.signal })
+  return answerOf(ended ?? job)
 }
 
 async function shown(

@@ -5,7 +5,10 @@ export interface CappedText {
 }
 
 /** Reads a byte stream as UTF-8, keeping at most `maxBytes`; the rest is drained and dropped. */
-export async function readCapped(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<CappedText> {
+export async function readCapped(
+  stream: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+  maxBytes: number,
+): Promise<CappedText> {
   const chunks: Uint8Array[] = []
   let left = maxBytes
   let truncated = false
