@@ -7,8 +7,8 @@ import type { ConfiguredTarget } from './targets-config.ts'
 export interface Surroundings {
   readonly folders: Folders
   readonly segment: string | undefined
-  /** Ids of the file; a derived target never replaces a declared one. */
-  readonly declared: readonly string[]
+  /** Executors by id, of the whole file; a derived target never replaces a declared one. */
+  readonly declared: ReadonlyMap<string, string>
 }
 
 /** A target as the gateway uses it, followed by the Docker target that it yields when it grants `container:*`. */
@@ -26,11 +26,11 @@ export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundi
   return [target, ...dockerWithin(target, surroundings.declared)]
 }
 
-function dockerWithin(machine: ConfiguredTarget, declared: readonly string[]): readonly ConfiguredTarget[] {
+function dockerWithin(machine: ConfiguredTarget, declared: Surroundings['declared']): readonly ConfiguredTarget[] {
   const id = `${machine.id}/docker`
   const granted = machine.capabilities.filter((name) => /^(container|stack):/.test(name))
   const hasEngine = machine.kind === 'local' || machine.kind === 'ssh'
-  if (!hasEngine || declared.includes(id) || !granted.some((name) => name.startsWith('container:'))) return []
+  if (!hasEngine || declared.has(id) || !granted.some((name) => name.startsWith('container:'))) return []
   const connection = { kind: 'docker', socketPath: defaultDockerSocket, tlsVerify: false, via: machine.id } as const
   return [{ ...machine, id, kind: 'docker', capabilities: granted, connection }]
 }

@@ -1,15 +1,14 @@
 import { dirname } from 'node:path'
-import type { z } from 'zod'
 import { expandCapabilities } from '../core/capability.ts'
-import { nearest } from '../lib/nearest.ts'
 import { buildTargets } from './build.ts'
 import { crossCheck, type Declared } from './cross-check.ts'
-import { type Checked, explain, valueAt } from './explain.ts'
+import { valueAt } from './explain.ts'
 import { type Finding, type Path, pathText, quoted } from './problem.ts'
 import { executorKinds, fileSchema, isExecutorKind, type RawTarget, targetSchemas } from './schema.ts'
+import { type Part, section } from './section.ts'
+import { suggest } from './suggest.ts'
 import { idFinding } from './target-id.ts'
 import type { TargetsConfig } from './targets-config.ts'
-import { unknownKeys } from './unknown-keys.ts'
 
 /** The content of targets.yaml as plain values, references replaced. */
 export interface Content {
@@ -32,7 +31,7 @@ export function checkTargets(content: Content): {
   const raws = read.flatMap(({ id, raw }) => (raw === undefined ? [] : [{ id, raw }]))
   const gateway = top.parsed?.gateway
   const folders = { config: dirname(content.file), home: content.home }
-  const surroundings = { folders, segment: gateway?.segment, declared: [...declared.keys()] }
+  const surroundings = { folders, segment: gateway?.segment, declared }
   return {
     config: {
       gateway: {
@@ -47,7 +46,9 @@ export function checkTargets(content: Content): {
       ...top.findings,
       ...unversioned(content.value),
       ...read.flatMap(({ findings }) => findings),
-      ...raws.flatMap(({ id, raw }) => crossCheck(id, raw, declared)),
+      ...read.flatMap(({ id, sound, failed }) =>
+        sound === undefined ? [] : crossCheck(id, sound, declared).filter(({ path }) => !failed.has(pathText(path))),
+      ),
     ],
   }
 }
@@ -55,78 +56,40 @@ export function checkTargets(content: Content): {
 interface Read {
   readonly id: string
   readonly raw: RawTarget | undefined
+  /** The target without the keys that are wrong, for the checks across keys; undefined when that is no target. */
+  readonly sound: RawTarget | undefined
+  /** The keys left out of it. */
+  readonly failed: ReadonlySet<string>
   readonly findings: readonly Finding[]
 }
 
-interface Part {
-  readonly value: unknown
-  readonly path: Path
-  readonly substituted: (path: Path) => boolean
-}
-
 function oneTarget(id: string, part: Part): Read {
+  const body = targetBody(part)
   const named = idFinding(id)
-  const { raw, findings } = targetBody(part)
-  return {
-    id,
-    raw: named === undefined ? raw : undefined,
-    findings: named === undefined ? findings : [named, ...findings],
-  }
+  return named === undefined ? { id, ...body } : { ...body, id, raw: undefined, findings: [named, ...body.findings] }
 }
 
 function targetBody(part: Part): Omit<Read, 'id'> {
   const { value, path } = part
   const executor = valueAt(value, ['executor'])
   if (isExecutorKind(executor)) {
-    const { parsed, findings } = section(targetSchemas[executor], part)
-    return { raw: parsed, findings }
+    const { parsed, sound, failed, findings } = section(targetSchemas[executor], part)
+    return { raw: parsed, sound, failed, findings }
   }
+  const nothing = { raw: undefined, sound: undefined, failed: new Set<string>() }
   const known = executorKinds.join(', ')
   if (!isMap(value))
-    return { raw: undefined, findings: [failure(path, 'is no map', `write executor: local below it (or ${known})`)] }
-  // Whatever it is meant to be, its other keys can be looked at as those of an ssh target.
+    return { ...nothing, findings: [failure(path, 'is no map', `write executor: local below it (or ${known})`)] }
+  // Whatever it is meant to be, the keys that every target has can be looked at.
   const others = Object.fromEntries(Object.entries(value).filter(([key]) => key !== 'executor' && key !== 'connection'))
   const { findings } = section(targetSchemas.local, { ...part, value: { ...others, executor: 'local' } })
-  const near = typeof executor === 'string' ? nearest(executor, executorKinds) : undefined
+  const near = typeof executor === 'string' ? suggest(executor, executorKinds) : undefined
   const hint = near === undefined ? `write executor: and one of ${known}` : `did you mean ${near}?`
   const what = executor === undefined ? 'is missing' : `${quoted(executor)} is no executor`
   return {
-    raw: undefined,
+    ...nothing,
     findings: [failure([...path, 'executor'], what, hint), ...findings.filter(({ severity }) => severity === 'error')],
   }
-}
-
-function section<T extends z.ZodType>(
-  schema: T,
-  part: Part,
-): { parsed: z.output<T> | undefined; findings: readonly Finding[] } {
-  const { value, path, substituted } = part
-  const first = schema.safeParse(value)
-  const retyped = first.success ? value : withTypes(first.error.issues, part)
-  const result = first.success ? first : schema.safeParse(retyped)
-  const keys = unknownKeys(schema, value, path)
-  if (result.success) return { parsed: result.data, findings: keys }
-  const checked: Checked = { schema, value: retyped, path, substituted }
-  return { parsed: undefined, findings: [...explain(result.error.issues, checked), ...keys] }
-}
-
-/** A variable always holds text: where a number or a boolean is wanted and the text is one, it becomes one. */
-function withTypes(issues: readonly z.core.$ZodIssue[], { value, path, substituted }: Part): unknown {
-  const copy = structuredClone(value)
-  for (const issue of issues) {
-    const below = issue.path.map((part) => (typeof part === 'symbol' ? part.toString() : part))
-    const key = below.at(-1)
-    if (issue.code !== 'invalid_type' || key === undefined || !substituted([...path, ...below])) continue
-    const parent = valueAt(copy, below.slice(0, -1))
-    const typed = typedText(String(valueAt(copy, below)), issue.expected)
-    if (typeof parent === 'object' && parent !== null && typed !== undefined) Reflect.set(parent, key, typed)
-  }
-  return copy
-}
-
-function typedText(text: string, expected: string): number | boolean | undefined {
-  if ((expected === 'number' || expected === 'int') && /^-?\d+(\.\d+)?$/.test(text)) return Number(text)
-  return expected === 'boolean' && /^(true|false)$/i.test(text) ? text.toLowerCase() === 'true' : undefined
 }
 
 function unversioned(value: unknown): readonly Finding[] {

@@ -1,7 +1,7 @@
-import { nearest } from '../lib/nearest.ts'
 import type { RawOf } from './build-connection.ts'
 import { type Finding, type Path, pathText, quoted } from './problem.ts'
 import type { RawTarget } from './schema.ts'
+import { suggest } from './suggest.ts'
 
 /** Executor of every declared target, by id, also of those with problems. */
 export type Declared = ReadonlyMap<string, string>
@@ -70,7 +70,7 @@ function reference(path: Path, to: string, { declared, kinds, severity }: Wanted
   const kind = declared.get(to)
   if (kind !== undefined && kinds.includes(kind)) return []
   const fitting = [...declared].filter(([, executor]) => kinds.includes(executor)).map(([other]) => other)
-  const near = nearest(to, fitting)
+  const near = suggest(to, fitting)
   const hint =
     near === undefined ? `declare ${quoted(to)} under targets with executor: ${kinds[0]}` : `did you mean ${near}?`
   const what =

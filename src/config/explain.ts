@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { nearest } from '../lib/nearest.ts'
 import { type Finding, type Path, pathText, quoted } from './problem.ts'
 import { notes, schemaAt } from './schema-walk.ts'
+import { suggest } from './suggest.ts'
 
 /** A section of the file, the schema it failed and where it stands. */
 export interface Checked {
@@ -45,7 +45,7 @@ function words(issue: z.core.$ZodIssue, value: unknown): Words {
       return wrongType(issue.expected, value)
     case 'invalid_value': {
       const known = issue.values.map(String)
-      const near = typeof value === 'string' ? nearest(value, known) : undefined
+      const near = typeof value === 'string' ? suggest(value, known) : undefined
       return {
         what: 'is not one of the values known here',
         hint: near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`,

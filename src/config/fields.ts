@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
 import { z } from 'zod'
 import { capabilityWords, expandCapabilities } from '../core/capability.ts'
-import { nearest } from '../lib/nearest.ts'
 import { Secret } from '../lib/secret.ts'
+import { suggest } from './suggest.ts'
 
 /** What a key's schema says beside its type; read by the check of keys and by the reference. */
 export interface FieldNotes {
@@ -27,6 +27,7 @@ export const text = () =>
   z
     .string()
     .min(1)
+    .max(4096)
     .refine((value) => !/[\0\r\n]/.test(value), rule('must be one line of text', 'remove the line breaks'))
 
 /** A secret: never shown, revealed by an executor only. */
@@ -56,7 +57,7 @@ export const capabilityList = () =>
     .array(
       z.string().superRefine((word, context) => {
         if (capabilityWords.includes(word)) return
-        const near = nearest(word, capabilityWords)
+        const near = suggest(word, capabilityWords)
         const hint = near === undefined ? `known: ${capabilityWords.join(', ')}` : `did you mean ${near}?`
         context.addIssue({ code: 'custom', message: 'is no capability', params: { hint } })
       }),

@@ -70,8 +70,8 @@ export function parseTargets(source: Source): Loaded {
 
 /** A broken reference is told once, and not at all below a key that does nothing. */
 function told(references: readonly Finding[], findings: readonly Finding[]): readonly Finding[] {
-  const ignored = findings.filter((finding) => finding.ignored === true).map(({ path }) => path)
-  const matter = references.filter(({ path }) => !ignored.some((above) => above.every((part, at) => part === path[at])))
+  const ignored = new Set(findings.filter((finding) => finding.ignored === true).map(({ path }) => placeKey(path)))
+  const matter = references.filter(({ path }) => !path.some((_, at) => ignored.has(placeKey(path.slice(0, at + 1)))))
   const failed = new Set(references.map(({ path }) => placeKey(path)))
   return [...matter, ...findings.filter(({ path, severity }) => severity === 'warning' || !failed.has(placeKey(path)))]
 }

@@ -1,10 +1,10 @@
 import { capabilityWords, expandCapabilities } from '../core/capability.ts'
 import { defaultConstraints } from '../core/target.ts'
 import { parseJson } from '../lib/json.ts'
-import { nearest } from '../lib/nearest.ts'
 import { Secret } from '../lib/secret.ts'
 import { discovery, withoutSlash } from './build-connection.ts'
 import { type Problem, quoted } from './problem.ts'
+import { suggest } from './suggest.ts'
 import { idFinding } from './target-id.ts'
 import type { ConfiguredTarget, ProxmoxConnection } from './targets-config.ts'
 
@@ -73,7 +73,7 @@ function patterns(env: Env, names: readonly Named[], report: Report): readonly (
   const known = names.map(({ name }) => name)
   return pairs.filter(([start, name]) => {
     if (start !== '' && known.includes(name)) return true
-    const near = nearest(name, known)
+    const near = suggest(name, known)
     const hint = near === undefined ? 'write prod-:a,dr-:b with names of PROXMOX_CLUSTERS' : `did you mean ${near}?`
     report('error', 'PROXMOX_CLUSTER_PATTERNS', { what: `${quoted(`${start}:${name}`)} names no cluster`, hint })
     return false
@@ -96,7 +96,7 @@ function cluster(name: string, prefixes: readonly string[], reading: Reading): C
   const granted = words(reading.read('CAPABILITIES') ?? 'proxmox:read')
   for (const word of granted) {
     if (capabilityWords.includes(word)) continue
-    const near = nearest(word, capabilityWords)
+    const near = suggest(word, capabilityWords)
     const hint = near === undefined ? 'write capabilities like proxmox:read,proxmox:control' : `did you mean ${near}?`
     reading.report('error', `${reading.prefix}CAPABILITIES`, { what: `${quoted(word)} is no capability`, hint })
   }

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type LogLevel, logLevels } from '../lib/log.ts'
-import { nearest } from '../lib/nearest.ts'
 import { Secret } from '../lib/secret.ts'
 import { newNames, ownNames, type Spelled } from './old-names.ts'
 import { type Problem, quoted } from './problem.ts'
+import { suggest } from './suggest.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -152,7 +152,7 @@ function oneOf<const T extends string>({ spelled, report }: Reading, name: strin
   if (found === undefined) return known[0]
   const value = known.find((word) => word === found.value.toLowerCase())
   if (value !== undefined) return value
-  const near = nearest(found.value, known)
+  const near = suggest(found.value, known)
   report(
     'error',
     found.name,
@@ -166,7 +166,7 @@ function oneOf<const T extends string>({ spelled, report }: Reading, name: strin
 function mistyped(env: Env, { report }: Reading): void {
   for (const name of Object.keys(env)) {
     if (!name.startsWith('TAILOPS_') || ownNames.includes(name)) continue
-    const near = nearest(name, ownNames)
+    const near = suggest(name, ownNames)
     if (near !== undefined && env[near] === undefined) report('warning', name, 'is not known', `did you mean ${near}?`)
   }
 }

@@ -15,7 +15,7 @@ export interface Substituted {
   readonly findings: readonly Finding[]
 }
 
-const reference = /\$(\$?)\{([^}]*)\}/g
+const reference = /\$(\$?)\{([^{}]*)\}/g
 
 /** Replaces `${VAR}`, `${VAR:-default}` and a whole `file:/path`; `$${` stands for `${` itself. */
 export function substitute(value: string, path: Path, sources: Sources): Substituted {

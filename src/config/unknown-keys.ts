@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { nearest } from '../lib/nearest.ts'
 import { type Finding, type Path, pathText, quoted } from './problem.ts'
 import { child, isStrict, keysOf, notes } from './schema-walk.ts'
+import { suggest } from './suggest.ts'
 
 /** Keys that no schema knows, with the nearest known one, and keys that do nothing here. */
 export function unknownKeys(schema: z.core.$ZodType, value: unknown, path: Path): readonly Finding[] {
@@ -28,7 +28,7 @@ function unknown(schema: z.core.$ZodType, { known, key, at }: Unknown): readonly
     const below = child(schema, name)
     return below !== undefined && notes(below).unused === undefined
   })
-  const near = nearest(key, used)
+  const near = suggest(key, used)
   if (near === undefined && notes(schema).open === true) return []
   const where = pathText(at.slice(0, -1))
   const hint = near === undefined ? `known keys: ${used.join(', ')}` : `did you mean ${near}?`

@@ -46,6 +46,20 @@ targets:
     ])
   })
 
+  test('checks across keys also where another key of the target is wrong, and not twice', () => {
+    const text = `${head}  a: { executor: ssh, connection: { jump: a, prot: 1 }, constraints: { timeout: x, sudo_commands: [ls] } }
+  g: { executor: http, connection: { base_url: nowhere, token: a, basic: { username: a, password: b } } }
+`
+    expect(lines(text).map((line) => line.replace(/^(\w+ t.yaml:\d+:\d+).*/, '$1'))).toEqual([
+      'error t.yaml:3:43',
+      'warning t.yaml:3:46',
+      'error t.yaml:3:81',
+      'warning t.yaml:3:99',
+      'error t.yaml:4:48',
+      'error t.yaml:4:74',
+    ])
+  })
+
   test('never shows a value that came from a variable, nor a secret', () => {
     const text = `${head}  a: { executor: ssh, connection: { port: "\${WORD}", password: { a: hunter2 } } }`
     const found = lines(text).join('\n')
@@ -86,6 +100,10 @@ describe('a hostile targets.yaml', () => {
     expect(found).toHaveLength(3)
     expect(found.every((line) => line.startsWith('warning'))).toBe(true)
     expect(Reflect.get({}, 'polluted')).toBeUndefined()
+  })
+
+  test('a text of many open references is answered quickly', () => {
+    expect(lines(`a: "${'$'}{${'${'.repeat(300_000)}"`)).toHaveLength(2)
   })
 
   test('ten thousand unknown keys are answered quickly', () => {
