@@ -280,8 +280,14 @@ const syntaxHints: Readonly<Record<string, string>> = {
   RESOURCE_EXHAUSTION: 'flatten what is nested here',
 }
 
+/** Where the parser's own words would not help. */
+const syntaxWords: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: 'a second document begins here',
+  RESOURCE_EXHAUSTION: 'nested too deeply to be read',
+}
+
 function syntaxProblem(reading: Reading, { code, message, pos }: YAMLError): void {
-  const what = code === 'MULTIPLE_DOCS' ? 'a second document begins here' : message.split('\n')[0]
+  const what = syntaxWords[code] ?? message.split('\n')[0]
   const hint = syntaxHints[code] ?? 'mend the YAML here; quotes around the value often help'
   const place = reading.placeAt(pos[0])
   reading.problems.push({ severity: 'error', file: reading.source.file, ...place, what: what ?? code, hint })
