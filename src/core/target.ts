@@ -33,10 +33,10 @@ export interface Constraints {
   readonly networks: readonly string[]
 }
 
-/** One program that run_command may start: each argument must match a pattern, in order; the last one repeats when `more` is set. */
+/** One program that run_command may start. */
 export interface CommandRule {
   readonly program: string
-  /** Anchored regular expressions, one an argument. Left out: any arguments. */
+  /** Anchored regular expressions, one an argument, in order. Left out: any arguments. */
   readonly args?: readonly string[] | undefined
 }
 

@@ -7,7 +7,7 @@ import type { Target } from '../core/target.ts'
 import { canonicalJson } from '../lib/json.ts'
 import type { Performance } from './perform.ts'
 import { carrierOf, describe } from './read-context.ts'
-import type { StepState } from './report.ts'
+import { type StepState, stepName } from './report.ts'
 
 const maxStepOutputBytes = 256 * 1024
 const untilEveryMs = 500
@@ -156,9 +156,7 @@ const joined = (...notes: readonly (string | undefined)[]): string | undefined =
   notes.filter((part) => part !== undefined && part !== '').join('; ') || undefined
 
 const nameOf = ({ performance, target, index, phase }: StepRun): string =>
-  `${performance.record.call}-${hexOf(target.id)}-${index}-${phase}`
-
-const hexOf = (id: string): string => Buffer.from(id).toString('hex').slice(0, 80)
+  stepName(performance.record.call, { target: target.id, index, phase })
 
 async function note(
   run: StepRun,

@@ -7,7 +7,7 @@ import type { Gateway } from './gateway.ts'
 import { statesOf } from './jobs.ts'
 import { reconciled } from './perform-steps.ts'
 import { carrierOf } from './read-context.ts'
-import { changeResult, type StepState, statusOf, stepReports } from './report.ts'
+import { changeResult, type StepState, statusOf, stepName, stepReports } from './report.ts'
 import type { ChangeResult, TargetChange } from './result.ts'
 
 const stillRunningEveryMs = 500
@@ -77,7 +77,7 @@ async function reconcileStep(gateway: Gateway, job: Job, open: JobStep): Promise
   if (operation === undefined || target === undefined) {
     return { state: 'unknown', note: `the gateway was restarted; ${open.target} is no longer configured` }
   }
-  const name = `${job.id}-${Buffer.from(target.id).toString('hex').slice(0, 80)}-${open.index}-${open.phase}`
+  const name = stepName(job.id, open)
   for (;;) {
     const found = await carrierOf(gateway, target, operation).reconcile(operation, {
       at: open.at,

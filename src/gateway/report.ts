@@ -1,6 +1,6 @@
 import type { Outcome } from '../core/operation.ts'
 import type { Plan, TargetPlan } from '../core/plan.ts'
-import type { CallStatus, StepEnd } from '../core/ports.ts'
+import type { CallStatus, StepEnd, StepMark } from '../core/ports.ts'
 import { describe } from './read-context.ts'
 import type { ChangeResult, StepReport, TargetChange } from './result.ts'
 
@@ -65,3 +65,7 @@ export function changeResult(change: {
     job: status === 'running' ? call : undefined,
   }
 }
+
+/** Names the traces that a step leaves on its target: the same before and after a restart. */
+export const stepName = (job: string, { target, index, phase }: Pick<StepMark, 'target' | 'index' | 'phase'>): string =>
+  `${job}-${Buffer.from(target).toString('hex').slice(0, 80)}-${index}-${phase}`
