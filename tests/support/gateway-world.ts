@@ -13,7 +13,7 @@ import { openLocal } from '../../src/executors/local.ts'
 import { type Call, call, type Gateway } from '../../src/gateway/call.ts'
 import { openJobs } from '../../src/gateway/jobs.ts'
 import type { CallResult } from '../../src/gateway/result.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { logger } from '../../src/lib/log.ts'
 import { isProcessAlive, processIdentity } from '../../src/lib/process-identity.ts'
 import { randomId } from '../../src/lib/random-id.ts'
@@ -38,15 +38,17 @@ export interface WorldOptions {
   readonly policy?: Policy
   readonly targets?: readonly string[]
   readonly capabilities?: readonly Capability[]
+  readonly clock?: Clock
 }
 
 export function openGatewayWorld(options: WorldOptions = {}): GatewayWorld {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'tailops-gateway-'))
   const log: string[] = []
-  const logs = logger('debug', (line) => log.push(line), systemClock.now)
+  const clock = options.clock ?? systemClock
+  const logs = logger('debug', (line) => log.push(line), clock.now)
   const state = openState({
     dir: join(dir, 'state'),
-    now: systemClock.now,
+    now: clock.now,
     newId: randomId,
     process: { id: processIdentity(process.pid) ?? 'none', isAlive: isProcessAlive },
     log: logs,
@@ -74,8 +76,8 @@ export function openGatewayWorld(options: WorldOptions = {}): GatewayWorld {
     audit: state.audit,
     journal: state.journal,
     outputs: state.outputs,
-    jobs: openJobs(systemClock),
-    clock: systemClock,
+    jobs: openJobs(clock),
+    clock,
     log: logs,
     version: 'test',
     newId: () => randomId(),
