@@ -1,5 +1,4 @@
 import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
-import type { Tool } from '../core/tool.ts'
 
 /** One command of the command line; one file each, listed in index.ts. */
 export interface CliCommand {
@@ -24,37 +23,6 @@ export interface World {
   /** The stores of the state directory. */
   stores(): Stores
   readonly version: string
-  /** Runs `react` each time the process gets this signal, instead of what the signal would do. */
-  onSignal(signal: 'SIGHUP' | 'SIGTERM' | 'SIGINT', react: () => void): void
-  /** The gateway with its configuration loaded. @throws GatewayError invalid_config */
-  app(): Promise<App>
-}
-
-/** A loaded gateway, ready to be asked or served. */
-export interface App {
-  readonly tools: readonly Tool[]
-  /** One call by the person at the terminal, on the path of every call; `args` as an MCP client would give them. */
-  callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<Answer>
-  /** Serves MCP over HTTP; resolves once it listens. @throws GatewayError invalid_config */
-  serveHttp(): Promise<Serving>
-  /** Serves MCP over stdin and stdout until the client closes stdin. */
-  serveStdio(): Promise<void>
-  /** Loads the configuration again: as a whole, or not at all, with a log line that says why. */
-  reload(): Promise<void>
-  /** Finishes what runs and closes every connection and store. */
-  close(): Promise<void>
-}
-
-/** What a model would read. */
-export interface Answer {
-  readonly text: string
-  readonly isError: boolean
-}
-
-export interface Serving {
-  readonly url: string
-  /** Stops taking calls; resolves when those in flight have ended. */
-  stop(): Promise<void>
 }
 
 export interface Terminal {

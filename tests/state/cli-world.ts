@@ -36,8 +36,6 @@ export class CliWorld extends StateWorld {
       now: () => new Date(this.at),
       stores: () => this.state,
       version: '0.0.0',
-      onSignal: absent,
-      app: absent,
     }
   }
 }
