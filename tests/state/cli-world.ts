@@ -25,7 +25,6 @@ export class CliWorld extends StateWorld {
         return typeof answer === 'string' ? answer : answer(this.err)
       },
     }
-    const absent = (): never => {
       throw new TypeError('not part of this world')
     }
     return {
