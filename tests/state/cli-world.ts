@@ -25,8 +25,6 @@ export class CliWorld extends StateWorld {
         return typeof answer === 'string' ? answer : answer(this.err)
       },
     }
-      throw new TypeError('not part of this world')
-    }
     return {
       env: {},
       terminal,
