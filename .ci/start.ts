@@ -1,0 +1,137 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultTargetsYaml } from '../src/config/default.ts'
+import { problemLine } from '../src/config/problem.ts'
+import { readSettings } from '../src/config/settings.ts'
+import { clientSetup } from './clients.ts'
+
+const binary = resolve(import.meta.dirname, '../dist/tailops')
+
+async function main(): Promise<number> {
+  const { settings, problems } = readSettings(process.env)
+  if (problems.some(({ severity }) => severity === 'error')) return failed(problems.map(problemLine).join('\n'))
+  const { host, port } = settings.listen
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const taken = await whyNotListening(host, port)
+  if (taken !== undefined) {
+    return failed(`${address}: ${taken}. Choose another: TAILOPS_LISTEN=127.0.0.1:${port + 1} npm start`)
+  }
+  const places = firstConfiguration()
+  const token = settings.authMode === 'none' ? '' : mintToken(places)
+  const gateway = serve(places)
+  const url = `http://${address}/mcp`
+  if (!(await isReady(`http://${address}/readyz`, gateway.process))) return gateway.stop()
+  console.log(`\nget_system_status → local\n${await ask(url, token)}\n`)
+  console.log(clientSetup({ url, token, binary, env: places }))
+  console.log(
+    `Targets: ${places.TAILOPS_CONFIG}\nServing ${url} until Ctrl-C. The token holds every *:read right, for 90 days.`,
+  )
+  return gateway.ended
+}
+
+interface Places extends Record<string, string> {
+  readonly TAILOPS_CONFIG: string
+  readonly TAILOPS_STATE_DIR: string
+}
+
+/** Made once; a second start finds it. */
+function firstConfiguration(): Places {
+  const { TAILOPS_HOME, TAILOPS_CONFIG, TAILOPS_STATE_DIR, XDG_DATA_HOME = '' } = process.env
+  const data = isAbsolute(XDG_DATA_HOME) ? XDG_DATA_HOME : join(homedir(), '.local', 'share')
+  const home = resolve(TAILOPS_HOME ?? join(data, 'tailops'))
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const config = resolve(TAILOPS_CONFIG ?? join(home, 'targets.yaml'))
+  if (!existsSync(config)) writeFileSync(config, defaultTargetsYaml(), { mode: 0o600, flag: 'wx' })
+  return { TAILOPS_CONFIG: config, TAILOPS_STATE_DIR: resolve(TAILOPS_STATE_DIR ?? join(home, 'state')) }
+}
+
+function mintToken(places: Places): string {
+  const args = ['token', 'mint', '--name=npm-start', '--scopes=readonly', '--ttl=90d', '--json']
+  const { stdout } = spawnSync(binary, args, {
+    env: { ...process.env, ...places },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const minted: unknown = JSON.parse(stdout)
+  if (typeof minted === 'object' && minted !== null && 'token' in minted) return String(minted.token)
+  throw new Error(`tailops token mint answered ${stdout}`)
+}
+
+interface Gateway {
+  readonly process: ChildProcess
+  readonly ended: Promise<number>
+  stop(): Promise<number>
+}
+
+/** The gateway as a child that ends with us. */
+function serve(places: Places): Gateway {
+  const env = { TAILOPS_LOG_LEVEL: 'warn', ...process.env, ...places }
+  const child = spawn(binary, ['serve'], { env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const ended = new Promise<number>((done) => child.once('exit', (code) => done(code ?? 1)))
+  const stop = () => {
+    child.kill('SIGTERM')
+    return ended
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  return { process: child, ended, stop }
+}
+
+/** Why the address cannot be listened on; undefined when it can. */
+const whyNotListening = (host: string, port: number): Promise<string | undefined> =>
+  new Promise((answer) => {
+    const probe = createServer()
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      answer(error.code === 'EADDRINUSE' ? 'another program listens there' : error.message),
+    )
+    probe.listen(port, host, () => probe.close(() => answer(undefined)))
+  })
+
+async function isReady(url: string, child: ChildProcess): Promise<boolean> {
+  for (let attempt = 0; attempt < 150 && child.exitCode === null; attempt++) {
+    const ready = await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    if (ready) return true
+    await sleep(100)
+  }
+  console.error('the gateway did not become ready; what it said stands above')
+  return false
+}
+
+/** One real call through MCP: plain JSON-RPC, no session. */
+async function ask(url: string, token: string): Promise<string> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      Accept: 'application/json, text/event-stream',
+      'Content-Type': 'application/json',
+      ...(token === '' ? {} : { Authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'get_system_status', arguments: {} },
+    }),
+  })
+  const body = await response.text()
+  // Either plain JSON, or one `data:` line of an event stream.
+  const message: Answer = JSON.parse(/^data: (.*)$/m.exec(body)?.[1] ?? body)
+  return message.result?.content.map(({ text }) => text ?? '').join('\n') ?? `no answer: ${body}`
+}
+
+interface Answer {
+  readonly result?: { readonly content: readonly { readonly text?: string }[] }
+}
+
+function failed(why: string): number {
+  console.error(why)
+  return 1
+}
+
+process.exitCode = await main()
