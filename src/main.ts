@@ -9,6 +9,7 @@ const flagForms: Readonly<Record<string, readonly string[]>> = {
   '--version': ['version'],
   '-v': ['version'],
   '--validate-config': ['validate-config'],
+  '--stdio': ['serve', '--stdio'],
 }
 
 async function main(argv: readonly string[]): Promise<number> {

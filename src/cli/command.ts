@@ -1,4 +1,5 @@
 import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
+import type { Tool } from '../core/tool.ts'
 
 /** One command of the command line; one file each, listed in index.ts. */
 export interface CliCommand {
@@ -23,6 +24,25 @@ export interface World {
   /** The stores of the state directory. */
   stores(): Stores
   readonly version: string
+  /** The gateway with its configuration loaded. @throws GatewayError invalid_config */
+  app(): Promise<App>
+}
+
+/** A loaded gateway, ready to be asked or served. */
+export interface App {
+  readonly tools: readonly Tool[]
+  /** One call by the person at the terminal, on the path of every call; `args` as an MCP client would give them. */
+  callTool(tool: Tool, args: Readonly<Record<string, unknown>>): Promise<Answer>
+  /** Serves MCP over stdin and stdout until the client closes stdin. */
+  serveStdio(): Promise<void>
+  /** Finishes what runs and closes every connection. */
+  close(): Promise<void>
+}
+
+/** What a model would read. */
+export interface Answer {
+  readonly text: string
+  readonly isError: boolean
 }
 
 export interface Terminal {

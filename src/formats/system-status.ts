@@ -58,7 +58,7 @@ export function parseSystemStatus(output: string): SystemStatus | undefined {
     ...loadIn(sections.get('loadavg')),
     ...memory,
     failed_units: units.names,
-    reboot_required: linesOf(sections.get('reboot_required')).length > 0 ? true : undefined,
+    reboot_required: linesOf(sections.get('reboot_required')).length > 0 ? (true as const) : undefined,
     file_systems: [...rows],
     not_measured: notMeasured.filter((part) => part !== undefined).join(', '),
   })

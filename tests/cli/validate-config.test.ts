@@ -40,6 +40,7 @@ async function run(argv: readonly string[], env: Readonly<Record<string, string>
       throw new Error('validate-config needs no stores')
     },
     version: '0.0.0',
+    app: () => Promise.reject(new TypeError('validate-config needs no gateway')),
   }
   return { code: await validateConfig.run(argv, world), out, err }
 }

@@ -33,6 +33,7 @@ export class CliWorld extends StateWorld {
       now: () => new Date(this.at),
       stores: () => this.state,
       version: '0.0.0',
+      app: () => Promise.reject(new TypeError('these commands need no gateway')),
     }
   }
 }
