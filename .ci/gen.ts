@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { basename, dirname, join, resolve } from 'node:path'
 import { targetsReference } from '../src/config/reference.ts'
 import { scriptsModule, toolsModule } from './generate/lists.ts'
-import { surfaceOf } from './generate/surface.ts'
+import { snapshotOf } from './generate/surface.ts'
 import { loadTools } from './generate/tools.ts'
 import { toolsReference } from './generate/tools-reference.ts'
 
@@ -19,7 +19,7 @@ async function derivedFiles(): Promise<ReadonlyMap<string, string>> {
     ['src/tools/index.ts', toolsModule(tools.map(({ name }) => name))],
     ['docs/tools.md', toolsReference(tools)],
     ['docs/targets.md', targetsReference()],
-    ...(await surfaceOf(tools)).map(({ name, text }): [string, string] => [join(surface, `${name}.json`), text]),
+    ...tools.map((tool): [string, string] => [join(surface, `${tool.name}.json`), snapshotOf(tool)]),
   ])
 }
 

@@ -1,4 +1,5 @@
 import { isAction, type Risk, type Tool } from '../../src/core/tool.ts'
+import { commonFor } from '../../src/server/arguments.ts'
 import { type Argument, argumentsOf } from './json-schema.ts'
 
 const harm: Readonly<Record<Risk, string>> = { read: 'low', probe: 'moderate', write: 'high', destructive: 'critical' }
@@ -11,30 +12,42 @@ export function toolsReference(tools: readonly Tool[]): string {
     harm[tool.risk],
     tool.targets.join(', '),
   ])
-  return `${[introduction, table(['Tool', 'Right', 'Risk', 'Targets'], rows), ...tools.map(section)].join('\n\n')}\n`
+  const derived = new Map(tools.flatMap((tool) => argumentsOf(commonFor(tool))).map((field) => [field.name, field]))
+  return `${[
+    introduction,
+    table(['Tool', 'Right', 'Risk', 'Targets'], rows),
+    '## Arguments that tools of a sort share',
+    argumentTable([...derived.values()]),
+    ...tools.map(section),
+  ].join('\n\n')}\n`
 }
 
 const introduction = `# Tools
 
 Generated from the declarations in src/tools. Risk: **low** reads · **moderate** touches the network · **high** changes something ·
-**critical** can lose data or cut a machine off. A tool of high or critical risk only makes a plan; the gateway performs it.
-
-Every tool also takes \`targets\` (ids; left out: the only or default one). Reading tools take \`format\` (toon, json). Changing
-tools take \`dry_run\` (show the plan, do nothing), \`approval\` (the id that a person approved), \`request_id\` (makes a repeated
-call harmless) and \`batch\` (\`{size, max_failures}\`, for many targets).`
+**critical** can lose data or cut a machine off. A tool of high or critical risk only makes a plan; the gateway performs it.`
 
 function section(tool: Tool): string {
   const { name, description, targets, risk, input } = tool
-  const facts = `**Right** ${capabilityText(tool)} · **Risk** ${harm[risk]} · **Targets** ${targets.join(', ')} · ${isAction(tool) ? 'changes' : 'reads'}`
-  const args = argumentsOf(input)
-  const rows = args.map(row)
+  const facts = [
+    `**Right** ${capabilityText(tool)}`,
+    `**Risk** ${harm[risk]}`,
+    `**Targets** ${targets.join(', ')}`,
+    isAction(tool) ? 'changes' : 'reads',
+  ]
+  const own = argumentsOf(input)
+  const shared = argumentsOf(commonFor(tool)).map((field) => `\`${field.name}\``)
   return [
     `## ${name}`,
     description,
-    facts,
-    rows.length === 0 ? 'No arguments of its own.' : table(['Argument', 'Type', 'Default', 'Meaning'], rows),
+    facts.join(' · '),
+    own.length === 0 ? 'No arguments of its own.' : argumentTable(own),
+    `Also ${shared.join(', ')}.`,
   ].join('\n\n')
 }
+
+const argumentTable = (fields: readonly Argument[]): string =>
+  table(['Argument', 'Type', 'Default', 'Meaning'], fields.map(row))
 
 const row = ({ name, type, required, fallback, description }: Argument): readonly string[] => [
   `\`${name}\``,

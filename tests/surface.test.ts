@@ -1,0 +1,45 @@
+import { expect, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
+import { isAction } from '../src/core/tool.ts'
+import { listed } from '../src/server/listing.ts'
+import { tools } from '../src/tools/index.ts'
+
+const folder = join(import.meta.dirname, 'surface')
+
+test('every tool shows clients what its snapshot says', () => {
+  for (const tool of tools) {
+    const snapshot: unknown = JSON.parse(readFileSync(join(folder, `${tool.name}.json`), 'utf8'))
+    expect(JSON.parse(JSON.stringify(listed(tool)))).toEqual(snapshot)
+  }
+})
+
+test('every snapshot belongs to a tool', () => {
+  expect(readdirSync(folder).sort()).toEqual(tools.map(({ name }) => `${name}.json`).sort())
+})
+
+test('the list of all tools costs at most 2,200 tokens', () => {
+  const tokens = countTokens(JSON.stringify({ tools: tools.map(listed) }))
+  expect(tokens).toBeLessThanOrEqual(2200)
+})
+
+test('annotations are true: what changes does not call itself reading', () => {
+  for (const tool of tools) {
+    const { readOnlyHint, destructiveHint } = listed(tool).annotations
+    expect({ tool: tool.name, readOnlyHint }).toEqual({ tool: tool.name, readOnlyHint: !isAction(tool) })
+    expect({ tool: tool.name, destructiveHint }).toEqual({
+      tool: tool.name,
+      destructiveHint: tool.risk === 'destructive',
+    })
+  }
+})
+
+test('every argument of a tool is described, or its name and values say it all', () => {
+  const silent = tools.flatMap((tool) =>
+    Object.entries(tool.input.shape)
+      .filter(([, field]) => field.description === undefined && !('enum' in field) && field.type === 'string')
+      .map(([name]) => `${tool.name}.${name}`),
+  )
+  expect(silent).toEqual([])
+})
