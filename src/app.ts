@@ -144,6 +144,7 @@ function openTargets({ stateDir, uid, process }: Parts, config: TargetsConfig): 
     scripts,
     env: { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() },
     uid,
+    clock: systemClock,
   }
   return {
     all: config.targets,

@@ -5,6 +5,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Executor, Limits, Reconciled, Sent } from '../core/executor.ts'
 import type { Operation, Outcome } from '../core/operation.ts'
 import type { ScriptName } from '../core/script-name.ts'
+import type { Clock } from '../lib/clock.ts'
 import { isProcessAlive, processIdentity } from '../lib/process-identity.ts'
 import { readCapped } from '../lib/read-capped.ts'
 
@@ -16,6 +17,8 @@ export interface LocalOptions {
   /** All that a child sees of an environment. */
   readonly env: Readonly<Record<string, string>>
   readonly uid: number
+  /** Measures how long operations take. */
+  readonly clock: Clock
   readonly sudo?: { readonly policy: 'none' | 'limited' | 'full'; readonly commands: readonly string[] } | undefined
 }
 
@@ -74,7 +77,7 @@ function textOf({ scripts }: LocalOptions, name: ScriptName): string {
 }
 
 async function read(options: LocalOptions, run: Run): Promise<Outcome> {
-  const began = performance.now()
+  const began = options.clock.elapsedMs()
   const child = start(options, run.argv, ['pipe', 'pipe', 'pipe'])
   const ended = endOf(child)
   giveInput(child, run.operation.stdin)
@@ -86,14 +89,14 @@ async function read(options: LocalOptions, run: Run): Promise<Outcome> {
       ended,
     ])
     guard.throwIfStopped()
-    return outcomeOf(status, out, err, performance.now() - began)
+    return outcomeOf(status, out, err, options.clock.elapsedMs() - began)
   } finally {
     guard.release()
   }
 }
 
 async function write(options: LocalOptions, run: Run & { readonly step: string }): Promise<Outcome> {
-  const began = performance.now()
+  const began = options.clock.elapsedMs()
   mkdirSync(options.stepsDir, { recursive: true, mode: 0o700 })
   const base = basePath(options.stepsDir, run.step)
   const child = start(options, ['sh', '-c', keepResult, 'sh', base, ...run.argv], ['pipe', 'ignore', 'ignore'])
@@ -105,7 +108,7 @@ async function write(options: LocalOptions, run: Run & { readonly step: string }
   try {
     await ended
     guard.throwIfStopped()
-    const outcome = resultIn(base, run.limits.maxOutputBytes, performance.now() - began)
+    const outcome = resultIn(base, run.limits.maxOutputBytes, options.clock.elapsedMs() - began)
     if (outcome === undefined) throw new GatewayError('interrupted', 'the command was killed from outside')
     for (const part of ['out', 'err', 'code']) rmSync(`${base}.${part}`, { force: true })
     return outcome

@@ -1,35 +1,16 @@
 import { GatewayError } from '../core/errors.ts'
-import type { Caller } from '../core/target.ts'
-import { isAction, type Tool } from '../core/tool.ts'
+import { isAction } from '../core/tool.ts'
 import { change } from './change.ts'
 import { access } from './decide-call.ts'
 import type { Gateway } from './gateway.ts'
 import { parseInput } from './parse-input.ts'
 import { query } from './query.ts'
 import { type Recorder, recorder } from './recorder.ts'
+import type { Call } from './request.ts'
 import type { CallResult } from './result.ts'
 
 export type { Gateway } from './gateway.ts'
-
-/** One call of one tool, arguments not yet parsed. */
-export interface Call {
-  readonly tool: Tool
-  readonly targets?: readonly string[] | undefined
-  readonly input: unknown
-  readonly caller: Caller
-  readonly signal: AbortSignal
-  readonly dryRun?: boolean | undefined
-  readonly approval?: string | undefined
-  readonly requestId?: string | undefined
-  readonly batch?: Batch | undefined
-  progress?(message: string): void
-}
-
-/** A change on many targets: so many at a time, no further ones after so many failures. */
-export interface Batch {
-  readonly size: number
-  readonly max_failures: number
-}
+export type { Call } from './request.ts'
 
 /**
  * The one path of a call: parse, resolve, decide, then read; or plan, approve, record, perform.

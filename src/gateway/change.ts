@@ -1,27 +1,16 @@
-import type { z } from 'zod'
 import { effectOf } from '../core/effect.ts'
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
-import type { Action, Tool } from '../core/tool.ts'
 import { digestOf } from '../lib/digest.ts'
-import type { Call } from './call.ts'
-import type { Granted } from './decide-call.ts'
-import { fanOut } from './fan-out.ts'
 import type { Gateway } from './gateway.ts'
 import { answerOf } from './jobs.ts'
 import { performChange } from './perform.ts'
-import { readContext } from './read-context.ts'
+import { planAll } from './plan-all.ts'
 import { type Recorder, recordable } from './recorder.ts'
 import { changeResult, stepReports } from './report.ts'
+import type { ChangeCall, Granted } from './request.ts'
 import type { ChangeResult } from './result.ts'
 import { waitForEnd } from './wait-for-end.ts'
-
-/** An action whose arguments are parsed and whose targets are decided. */
-export interface ChangeCall extends Call {
-  readonly tool: Action
-  readonly input: z.output<Tool['input']>
-  readonly granted: readonly Granted[]
-}
 
 /** How long a call waits for a change before it answers `running` (clients give up at 60 s). */
 export const answerWithinMs = 50_000
@@ -60,23 +49,6 @@ async function joinEarlier(
   if (earlier === undefined) throw error
   await record.finished(earlier.status, 'joined the call that had this request_id first')
   return earlier
-}
-
-/** A plan that is one for each target, sorted by target id. @throws GatewayError of the first plan that fails, naming its target */
-export async function planAll(
-  gateway: Gateway,
-  request: ChangeCall,
-  signal: AbortSignal,
-): Promise<readonly TargetPlan[]> {
-  return fanOut(request.granted, 8, async ({ target }) => {
-    const plan = await request.tool
-      .plan(request.input, readContext(gateway, request, target, signal))
-      .catch((error: unknown) => {
-        const { code, message, hint, cause } = GatewayError.from(error)
-        throw request.granted.length === 1 ? error : new GatewayError(code, `${target.id}: ${message}`, { hint, cause })
-      })
-    return { target: target.id, plan }
-  })
 }
 
 async function endOfRepeated(

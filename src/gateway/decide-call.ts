@@ -3,16 +3,9 @@ import { GatewayError } from '../core/errors.ts'
 import { type Decision, decide } from '../core/policy.ts'
 import type { Caller, Target } from '../core/target.ts'
 import { capabilityOn, isAction, type Risk, type Tool } from '../core/tool.ts'
-import type { Call } from './call.ts'
 import { chooseTargets } from './choose-targets.ts'
 import type { Gateway } from './gateway.ts'
-
-/** A target of a call and what policy says about this call on it. */
-export interface Granted {
-  readonly target: Target
-  readonly decision: Decision
-  readonly risk: Risk
-}
+import type { Call, Granted } from './request.ts'
 
 /**
  * Resolves the targets of a call and asks policy about each.

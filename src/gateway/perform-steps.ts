@@ -5,8 +5,9 @@ import { type Plan, type Step, type Until, valueAt } from '../core/plan.ts'
 import type { StepEnd } from '../core/ports.ts'
 import type { Target } from '../core/target.ts'
 import { canonicalJson } from '../lib/json.ts'
-import type { Performance } from './perform.ts'
-import { carrierOf, describe } from './read-context.ts'
+import { describe } from './describe.ts'
+import type { Performance } from './performance.ts'
+import { carrierOf } from './read-context.ts'
 import { type StepState, stepName } from './report.ts'
 
 const maxStepOutputBytes = 256 * 1024

@@ -1,25 +1,13 @@
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
 import type { Target } from '../core/target.ts'
-import type { Json } from '../lib/json.ts'
-import { type ChangeCall, planAll } from './change.ts'
+import { plainJson } from '../lib/json.ts'
 import { fanOut } from './fan-out.ts'
-import type { Gateway } from './gateway.ts'
 import { performSteps } from './perform-steps.ts'
-import type { Recorder } from './recorder.ts'
+import type { Performance } from './performance.ts'
+import { planAll } from './plan-all.ts'
 import { changeResult, type StepState, statusOf, stepReports } from './report.ts'
 import type { ChangeResult, TargetChange } from './result.ts'
-
-/** A change that was approved, on its way through the steps. */
-export interface Performance {
-  readonly gateway: Gateway
-  readonly request: ChangeCall
-  readonly record: Recorder
-  readonly plans: readonly TargetPlan[]
-  readonly cancel: AbortSignal
-  /** False for an action whose steps only read. */
-  readonly journalled: boolean
-}
 
 /** Reads the basis again, performs target by target in batches, and writes the end into journal and audit. Never throws. */
 export async function performChange(performance: Performance): Promise<ChangeResult> {
@@ -29,7 +17,7 @@ export async function performChange(performance: Performance): Promise<ChangeRes
   const { gateway, record, journalled } = performance
   try {
     if (journalled)
-      gateway.journal.finish(record.call, { status: result.status, at: gateway.clock.now(), result: asJson(result) })
+      gateway.journal.finish(record.call, { status: result.status, at: gateway.clock.now(), result: plainJson(result) })
     await record.finished(result.status, failureOf(result))
     return result
   } catch (error) {
@@ -138,6 +126,3 @@ const failureOf = (result: ChangeResult): string | undefined =>
   result.targets.flatMap(({ target, steps }) =>
     steps.filter(({ note }) => note !== undefined).map(({ note }) => `${target}: ${note}`),
   )[0] ?? result.hint
-
-/** The result holds only plain data; JSON proves it. */
-const asJson = (result: ChangeResult): Json => JSON.parse(JSON.stringify(result))

@@ -1,19 +1,9 @@
-import type { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
-import type { Query, Tool } from '../core/tool.ts'
-import type { Call } from './call.ts'
-import type { Granted } from './decide-call.ts'
 import { fanOut } from './fan-out.ts'
 import type { Gateway } from './gateway.ts'
 import { readContext } from './read-context.ts'
+import type { Granted, QueryCall } from './request.ts'
 import type { QueryResult, TargetAnswer } from './result.ts'
-
-/** A query whose arguments are parsed and whose targets are decided. */
-export interface QueryCall extends Call {
-  readonly tool: Query
-  readonly input: z.output<Tool['input']>
-  readonly granted: readonly Granted[]
-}
 
 const targetsAtOnce = 16
 

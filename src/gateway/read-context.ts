@@ -4,8 +4,9 @@ import { GatewayError } from '../core/errors.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Operation } from '../core/operation.ts'
 import type { Target } from '../core/target.ts'
-import type { Call } from './call.ts'
+import { describe } from './describe.ts'
 import type { Gateway } from './gateway.ts'
+import type { Call } from './request.ts'
 
 const maxReadBytes = 1024 * 1024
 
@@ -43,22 +44,4 @@ export function carrierOf(gateway: Gateway, target: Target, operation: Operation
     })
   }
   return gateway.targets.executor(carrier)
-}
-
-/** An operation in words, for people: `systemctl restart -- nginx.service`, `POST /jobs/1`, `write/replace-file /etc/motd`. */
-export function describe(operation: Operation): string {
-  const on = operation.on === undefined ? '' : ` on ${operation.on}`
-  switch (operation.kind) {
-    case 'command':
-      return `${operation.argv.map(shown).join(' ')}${on}`
-    case 'request':
-      return `${operation.method} ${operation.path}${on}`
-    case 'script':
-      return `${[operation.name, ...operation.args.map(shown)].join(' ')}${on}`
-  }
-}
-
-const shown = (arg: string): string => {
-  const short = arg.length > 120 ? `${arg.slice(0, 120)}…` : arg
-  return /^[\w@%+=:,./-]+$/.test(short) ? short : JSON.stringify(short)
 }

@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Job, JobStep } from '../core/ports.ts'
 import type { Target } from '../core/target.ts'
 import { isAction } from '../core/tool.ts'
-import type { Json } from '../lib/json.ts'
+import { plainJson } from '../lib/json.ts'
 import type { Gateway } from './gateway.ts'
 import { statesOf } from './jobs.ts'
 import { reconciled } from './perform-steps.ts'
@@ -27,11 +27,7 @@ async function reconcileJob(gateway: Gateway, job: Job): Promise<ChangeResult> {
   const found = await Promise.all(open.map((step) => endOfStep(gateway, job, step)))
   for (const step of found) gateway.journal.step(job.id, step)
   const result = resultOf(gateway, gateway.journal.find(job.id) ?? job)
-  gateway.journal.finish(job.id, {
-    status: result.status,
-    at: gateway.clock.now(),
-    result: JSON.parse(JSON.stringify(result)) as Json,
-  }) // plain data
+  gateway.journal.finish(job.id, { status: result.status, at: gateway.clock.now(), result: plainJson(result) })
   await gateway.audit.append(
     {
       at: gateway.clock.now().toISOString(),

@@ -2,9 +2,8 @@ import type { ErrorCode } from '../core/errors.ts'
 import type { AuditRecord, CallStatus } from '../core/ports.ts'
 import { sha256 } from '../lib/digest.ts'
 import type { Json } from '../lib/json.ts'
-import type { Call } from './call.ts'
-import type { Granted } from './decide-call.ts'
 import type { Gateway } from './gateway.ts'
+import type { Call, Granted } from './request.ts'
 
 /** Writes the audit records of one call. What is learned on the way goes into every later record. */
 export interface Recorder {

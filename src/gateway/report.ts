@@ -1,7 +1,7 @@
 import type { Outcome } from '../core/operation.ts'
 import type { Plan, TargetPlan } from '../core/plan.ts'
 import type { CallStatus, StepEnd, StepMark } from '../core/ports.ts'
-import { describe } from './read-context.ts'
+import { describe } from './describe.ts'
 import type { ChangeResult, StepReport, TargetChange } from './result.ts'
 
 /** How one step of a plan ended; `outcome` where the target gave one. */

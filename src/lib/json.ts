@@ -22,3 +22,6 @@ export function parseJson(text: string): unknown {
     return undefined
   }
 }
+
+/** The JSON of a value made of plain data: what is undefined is left out. */
+export const plainJson = (value: object): Json => JSON.parse(JSON.stringify(value))

@@ -58,6 +58,7 @@ export function openGatewayWorld(options: WorldOptions = {}): GatewayWorld {
     scripts: {},
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
     uid: process.getuid?.() ?? 0,
+    clock: systemClock,
   })
   const targets = (options.targets ?? ['local']).map((id): Target => {
     return {

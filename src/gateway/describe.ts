@@ -1,0 +1,19 @@
+import type { Operation } from '../core/operation.ts'
+
+/** An operation in words, for people: `systemctl restart -- nginx.service`, `POST /jobs/1`, `write/replace-file /etc/motd`. */
+export function describe(operation: Operation): string {
+  const on = operation.on === undefined ? '' : ` on ${operation.on}`
+  switch (operation.kind) {
+    case 'command':
+      return `${operation.argv.map(shown).join(' ')}${on}`
+    case 'request':
+      return `${operation.method} ${operation.path}${on}`
+    case 'script':
+      return `${[operation.name, ...operation.args.map(shown)].join(' ')}${on}`
+  }
+}
+
+const shown = (arg: string): string => {
+  const short = arg.length > 120 ? `${arg.slice(0, 120)}…` : arg
+  return /^[\w@%+=:,./-]+$/.test(short) ? short : JSON.stringify(short)
+}
