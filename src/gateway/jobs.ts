@@ -1,6 +1,7 @@
 import type { TargetPlan } from '../core/plan.ts'
 import type { Job } from '../core/ports.ts'
 import type { Clock } from '../lib/clock.ts'
+import { type KeyedLock, keyedLock } from '../lib/keyed-lock.ts'
 import { changeResult, overall, type StepState, statusOf, stepReports } from './report.ts'
 import type { ChangeResult } from './result.ts'
 
@@ -19,6 +20,8 @@ export interface Jobs {
   settled(id: string, withinMs: number, signal: AbortSignal): Promise<void>
   /** Lets a job outlive its request, and gives the request's answer: `running`. */
   goOn(id: string, plans: readonly TargetPlan[]): ChangeResult
+  /** Performs changes on the same target one after the other. */
+  readonly turns: KeyedLock
   /** Resolves when no job runs any more. */
   idle(): Promise<void>
 }
@@ -27,6 +30,7 @@ export function openJobs(clock: Clock): Jobs {
   const jobs = new Map<string, RunningJob>()
   return {
     has: (id) => jobs.has(id),
+    turns: keyedLock(),
     get running() {
       return jobs.size
     },

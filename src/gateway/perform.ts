@@ -11,9 +11,7 @@ import type { ChangeResult, TargetChange } from './result.ts'
 
 /** Reads the basis again, performs target by target in batches, and writes the end into journal and audit. Never throws. */
 export async function performChange(performance: Performance): Promise<ChangeResult> {
-  const result = await performTargets(performance).catch((error: unknown) =>
-    broken(performance, GatewayError.from(error)),
-  )
+  const result = await inTurn(performance).catch((error: unknown) => broken(performance, GatewayError.from(error)))
   const { gateway, record, journalled } = performance
   try {
     if (journalled)
@@ -31,6 +29,18 @@ export async function performChange(performance: Performance): Promise<ChangeRes
       hint: `its end could not be recorded (${GatewayError.from(error).message}); the steps above are what happened`,
     }
   }
+}
+
+/** Changes on one target are performed one after the other: none acts on a world that another is changing. */
+function inTurn(performance: Performance): Promise<ChangeResult> {
+  const { gateway, plans, journalled } = performance
+  const perform = () => performTargets(performance)
+  return journalled
+    ? gateway.jobs.turns.hold(
+        plans.map(({ target }) => target),
+        perform,
+      )
+    : perform()
 }
 
 async function performTargets(performance: Performance): Promise<ChangeResult> {

@@ -124,6 +124,12 @@ describe('a change', () => {
     expect(effects()).toHaveLength(6)
   })
 
+  test('waits until another change of the same target has ended', async () => {
+    const { change, effects } = open({ policy: allowAll })
+    await Promise.all([change({ ms: 20 }), change({ ms: 20 })])
+    expect(effects()).toEqual(['do 0', 'do 1', 'do 2', 'do 0', 'do 1', 'do 2'])
+  })
+
   test('writes one durable record before and after each step', async () => {
     const { change, state } = open({ policy: allowAll })
     await change({ fail: 1 })
