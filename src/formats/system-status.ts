@@ -3,6 +3,7 @@ import { type FileSystem, parseFileSystems } from './file-systems.ts'
 import { type Memory, memoryOf } from './memory.ts'
 import { withoutEmpty } from './rows.ts'
 import { linesOf, parseFiles, parseSections, plain, rounded } from './sections.ts'
+import { secondsOf, spanOf } from './uptime.ts'
 import { virtualizationOf } from './virtualization.ts'
 
 /** The state of one machine at one moment. */
@@ -62,28 +63,6 @@ export function parseSystemStatus(output: string): SystemStatus | undefined {
     file_systems: [...rows],
     not_measured: notMeasured.filter((part) => part !== undefined).join(', '),
   })
-}
-
-/** `2h 5m` of seconds, exact to the minute. */
-export function spanOf(seconds: number): string {
-  const minutes = Math.floor(seconds / 60)
-  const parts = [
-    [Math.floor(minutes / 1440), 'd'],
-    [Math.floor(minutes / 60) % 24, 'h'],
-    [minutes % 60, 'm'],
-  ] as const
-  const first = parts.findIndex(([count]) => count > 0)
-  if (first === -1) return '0m'
-  return parts
-    .slice(first)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join(' ')
-}
-
-/** The first figure of /proc/uptime. */
-export function secondsOf(uptime: string | undefined): number | undefined {
-  const found = /^(\d{1,12}(\.\d{1,3})?) /.exec(uptime ?? '')
-  return found === null ? undefined : Number(found[1])
 }
 
 /** A container counts its own time; a machine that of its processors. The root of a host's cgroups has no cpu.max. */

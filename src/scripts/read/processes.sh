@@ -5,11 +5,14 @@ sample() {
   section "uptime_$1"
   cat /proc/uptime
   section "stat_$1"
-  grep -H '' /proc/[0-9]*/stat
+  # As far as field 24 of proc_pid_stat(5), resident pages.
+  grep -H '' /proc/[0-9]*/stat | sed 's/^\(.*) [^ ]*\( [^ ]*\)\{21\}\) .*/\1/'
 }
 
 exec 2>/dev/null
 export LC_ALL=C
+section self
+echo $$
 section page_size
 getconf PAGESIZE || echo 4096
 section ticks
