@@ -1,6 +1,3 @@
-/** A value of one cell; the empty text stands for "nothing to say here". */
-export type Cell = string | number
-
 /** A copy without the fields that are undefined or empty text. */
 export function withoutEmpty<T extends object>(value: T): T {
   const kept = { ...value }
