@@ -28,7 +28,9 @@ function bareServer(): Server {
 const constant = 'targets[1]{id,kind,capabilities}:\n  local,local,"system:read network:read file:read"'
 
 async function systemStatus(): Promise<string> {
-  const child = spawn('sh', ['-c', scripts['read/system-status'] ?? 'exit 1', 'sh', '0.25'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn('sh', ['-c', scripts['read/system-status'] ?? 'exit 1', 'sh', '0.25'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   return text(child.stdout)
 }
 

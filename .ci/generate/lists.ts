@@ -43,10 +43,8 @@ const identifier = (name: string): string => name.replace(/_(\w)/g, (_, letter: 
 
 /** As `biome format` leaves it. */
 export function formatted(path: string, text: string): string {
-  const { stdout, stderr, status } = spawnSync('node_modules/.bin/biome', ['format', `--stdin-file-path=${path}`], {
-    input: text,
-    encoding: 'utf8',
-  })
+  const args = ['node_modules/.bin/biome', 'format', `--stdin-file-path=${path}`]
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { input: text, encoding: 'utf8' })
   if (status !== 0) throw new Error(`biome cannot format ${path}: ${stderr}`)
   return stdout
 }
