@@ -6,6 +6,7 @@ import getNetworkIoCounters from './get_network_io_counters.ts'
 import getNetworkStatus from './get_network_status.ts'
 import getSystemStatus from './get_system_status.ts'
 import getTopProcesses from './get_top_processes.ts'
+import writeFile from './write_file.ts'
 
 /** Every tool, sorted by name. */
 export const tools: readonly Tool[] = [
@@ -15,4 +16,5 @@ export const tools: readonly Tool[] = [
   getNetworkStatus,
   getSystemStatus,
   getTopProcesses,
+  writeFile,
 ]
