@@ -4,6 +4,7 @@ import fileOperations from './file_operations.ts'
 import getActiveConnections from './get_active_connections.ts'
 import getNetworkIoCounters from './get_network_io_counters.ts'
 import getNetworkStatus from './get_network_status.ts'
+import getServiceStatus from './get_service_status.ts'
 import getSystemStatus from './get_system_status.ts'
 import getTopProcesses from './get_top_processes.ts'
 import writeFile from './write_file.ts'
@@ -14,6 +15,7 @@ export const tools: readonly Tool[] = [
   getActiveConnections,
   getNetworkIoCounters,
   getNetworkStatus,
+  getServiceStatus,
   getSystemStatus,
   getTopProcesses,
   writeFile,
