@@ -11,7 +11,7 @@ export type FileAccess =
       readonly content: FileContent
     }
   | { readonly kind: 'absent'; readonly path: string; readonly root: string }
-  | { readonly kind: 'list'; readonly path: string; readonly entries: readonly FileEntry[] }
+  | { readonly kind: 'list'; readonly path: string; readonly entries: readonly FileEntry[]; readonly isCut: boolean }
   | { readonly kind: 'found'; readonly path: string; readonly hits: readonly FileHit[]; readonly end: string }
 
 export interface FileFacts {
@@ -59,7 +59,7 @@ export function parseFileAccess(output: string): FileAccess | undefined {
     case 'absent':
       return { kind: 'absent', path: first, root: second }
     case 'list':
-      return { kind: 'list', path: first, entries: entriesOf(afterFields(output, 2)) }
+      return listOf(first, afterFields(output, 2))
     case 'found':
       return foundOf(first, afterFields(output, 2))
     default:
@@ -130,12 +130,15 @@ function afterFields(output: string, count: number): string {
 /** A record begins with a line `//`, which stands in no path that a walk of folders prints. */
 const recordsOf = (text: string): readonly string[] => `\n${text}`.split('\n//').slice(1)
 
-function entriesOf(text: string): readonly FileEntry[] {
-  return recordsOf(text).flatMap((record) => {
+function listOf(path: string, text: string): FileAccess {
+  const records = recordsOf(text.replace(/\n$/, ''))
+  const isCut = text !== '' && !text.endsWith('\n')
+  const entries = (isCut ? records.slice(0, -1) : records).flatMap((record) => {
     const at = record.indexOf(' ./')
     const facts = at === -1 ? undefined : factsOf(record.slice(0, at))
-    return facts === undefined ? [] : [{ name: record.slice(at + 3).replace(/\n$/, ''), ...facts }]
+    return facts === undefined ? [] : [{ name: record.slice(at + 3), ...facts }]
   })
+  return { kind: 'list', path, entries, isCut }
 }
 
 function foundOf(path: string, text: string): FileAccess {

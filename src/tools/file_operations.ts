@@ -143,16 +143,14 @@ function shown(file: Found<'file'>, { action, lines }: Input) {
   })
 }
 
-function listed({ path, entries }: Found<'list'>, { offset, lines }: Input) {
+function listed({ path, entries, isCut }: Found<'list'>, { offset, lines }: Input) {
   const sorted = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const rows = sorted.slice(offset, offset + lines).map(({ ids: _, ...entry }) => entry)
   const end = offset + rows.length
-  return withoutEmpty({
-    path,
-    rows: withoutEmptyColumns(rows),
-    next: end < sorted.length ? end : undefined,
-    note: end < sorted.length ? `${rows.length} of ${sorted.length}` : undefined,
-  })
+  const next = end < sorted.length && rows.length > 0 ? end : undefined
+  const cut = isCut ? `only ${sorted.length} names were read: search names for the others` : undefined
+  const note = cut ?? (next === undefined ? undefined : `${rows.length} of ${sorted.length}`)
+  return withoutEmpty({ path, rows: withoutEmptyColumns(rows), next, note })
 }
 
 const ends: Readonly<Record<string, string>> = {

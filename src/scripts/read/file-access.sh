@@ -144,6 +144,8 @@ search() {
     depth=$(printf %s "$folder" | tr -dc / | wc -c)
     set +f
     for file in ./* ./.[!.]* ./..?*; do
+      # The names are expanded by now; the patterns of secret files must not be.
+      set -f
       [ "$hits" -lt "$most" ] || stop hits
       seen=$((seen + 1))
       if [ $((seen % 64)) -eq 0 ] || [ "$action" = contents ]; then
@@ -163,7 +165,6 @@ search() {
         *"$pattern_text"*) if [ -L "$file" ] || [ -e "$file" ]; then named; fi ;;
       esac
     done
-    set -f
   done
   [ -n "$wide" ] && stop folders
   [ -n "$deep" ] && stop depth
@@ -203,6 +204,7 @@ done
 cd /
 # A path that does not even look allowed is not touched at all.
 within "$path" "$given" || within "$path" "$roots" || end outside
+case $action in read | old | contents) is_pseudo "$path" . && end irregular ;; esac
 
 if [ -d "$path" ]; then
   cd -P "$path" || explain_absence
