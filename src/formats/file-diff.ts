@@ -1,4 +1,5 @@
 const context = 3
+const mostCharacters = 1000
 /** Beyond so many pairs of lines the differing part is shown as one block, which is right but longer. */
 const mostPairs = 1_000_000
 
@@ -10,13 +11,18 @@ interface Line {
   readonly new: number
 }
 
-/** A unified diff, cut after `mostLines` lines with a word about the rest; empty for equal texts. */
+/** A unified diff, cut after `mostLines` lines and in long ones, with a word about the rest; empty for equal texts. */
 export function unifiedDiff(texts: { readonly before: string; readonly after: string }, mostLines: number): string {
   const lines = compared(linesOf(texts.before), linesOf(texts.after))
-  const shown = hunksOf(lines).flatMap(hunkText)
+  const shown = hunksOf(lines).flatMap(hunkText).map(shortened)
   const rest = shown.length - mostLines
   return [...shown.slice(0, mostLines), ...(rest > 0 ? [`… ${rest} more lines of the diff`] : [])].join('\n')
 }
+
+const shortened = (line: string): string =>
+  line.length > mostCharacters
+    ? `${line.slice(0, mostCharacters)}… ${line.length - mostCharacters} more characters`
+    : line
 
 const noEnd = '\n\\ No newline at end of file'
 

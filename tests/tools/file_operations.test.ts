@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   mkdirSync,
@@ -269,6 +270,33 @@ describe.each(shells.map((shell) => [shell.join(' '), shell] as const))('on %s',
     expect((await ask({ action: 'read', path: join(alias, 'plain.log') }, [alias])).path).toBe(join(root, 'plain.log'))
     expect((await refusal({ action: 'read', path: join(alias, 'out.log') }, [alias])).code).toBe('denied')
   })
+
+  test('is not outrun by links that are swapped while it looks', async () => {
+    const swap =
+      'while :; do ln -sfn "$1/outside/secret.log" f; ln -sfn "$1/root/plain.log" f; rm -rf d; ln -s "$1/outside/dir" d; rm d; mkdir d; echo inside >d/plain.log; done'
+    const folder = mkdtempSync(join(root, 'swapped-'))
+    const swapping = spawn('sh', ['-c', swap, 'sh', base], { cwd: folder, stdio: 'ignore' })
+    try {
+      for (let round = 0; round < 20; round++) {
+        for (const input of [
+          { action: 'read', path: join(folder, 'f') },
+          { action: 'tail', path: join(folder, 'd/plain.log') },
+          { action: 'search', path: folder, pattern: 'e', in: 'contents' },
+          { action: 'search', path: join(folder, 'd'), pattern: 'e', in: 'contents' },
+        ]) {
+          const answer = await ask(input).catch((error: unknown) =>
+            error instanceof GatewayError ? error.code : error,
+          )
+          expect(JSON.stringify(answer)).not.toContain(canary)
+        }
+      }
+    } finally {
+      const ended = once(swapping, 'close')
+      swapping.kill('SIGKILL')
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }, 30_000)
 
   test('no input reads outside the roots', async () => {
     const parts = [
