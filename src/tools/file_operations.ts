@@ -29,7 +29,7 @@ const row = z.object({
 
 export default defineTool({
   name: 'file_operations',
-  description: 'List a folder, describe, read or tail a file, or search names or contents for a fixed text.',
+  description: 'List a folder, describe, read or tail a file, or search for a fixed text.',
   capability: 'file:read',
   risk: 'read',
   targets: ['local', 'ssh'],
@@ -37,18 +37,21 @@ export default defineTool({
     action: z.enum(['list', 'info', 'read', 'tail', 'search']),
     path: z
       .string()
-      .min(1)
-      .max(4096)
-      .regex(/^\/[^\0\n]*$/, 'must be absolute, without NUL and newline')
+      .refine(
+        (path) => /^\/[^\0\n]{0,4095}$/.test(path),
+        'must be absolute, at most 4096 long, without NUL and newline',
+      )
       .refine((path) => !path.split('/').includes('..'), 'must not contain ..'),
-    lines: z.number().int().min(1).max(1000).default(50).describe('rows at most'),
-    offset: z.number().int().min(0).default(0).describe('byte or row to begin at'),
+    lines: z.number().int().min(1).max(1000).default(50),
+    offset: z
+      .number()
+      .default(0)
+      .refine((offset) => Number.isSafeInteger(offset) && offset >= 0, 'must be a whole number from 0')
+      .describe('byte or row'),
     max_bytes: z.number().int().min(64).max(262_144).default(16_384),
     pattern: z
       .string()
-      .min(1)
-      .max(256)
-      .regex(/^[^\0\n]*$/, 'must be one line')
+      .refine((text) => /^[^\0\n]{1,256}$/.test(text), 'must be one line of 1 to 256 characters')
       .optional(),
     in: z.enum(['names', 'contents']).default('names'),
   }),

@@ -23,22 +23,23 @@ const basisSchema = z.object({ path: z.string(), content: z.string() })
 
 export default defineTool({
   name: 'write_file',
-  description: 'Replace the content of a text file as a whole; the plan shows the diff, a backup is kept beside it.',
+  description: 'Replace the whole content of a text file; a backup is kept. create: true makes a missing one.',
   capability: 'file:write',
   risk: 'destructive',
   targets: ['local', 'ssh'],
   input: z.object({
     path: z
       .string()
-      .min(2)
-      .max(4096)
-      .regex(/^\/[^\0\n]*[^\0\n/]$/, 'must be absolute, without NUL and newline, and name a file')
+      .refine(
+        (path) => /^\/[^\0\n]{0,4094}[^\0\n/]$/.test(path),
+        'must be absolute and name a file, at most 4096 long, without NUL and newline',
+      )
       .refine((path) => !path.split('/').some((part) => part === '..' || part === '.'), 'must not contain . or ..'),
     content: z
       .string()
       .refine((text) => Buffer.byteLength(text) <= maxBytes, `must be at most ${maxBytes} bytes`)
       .refine((text) => !text.includes('\0'), 'must be text, without NUL'),
-    create: z.boolean().default(false).describe('make a missing file'),
+    create: z.boolean().default(false),
   }),
   output: z.object({ path: z.string(), sha256: z.string(), backup: z.string().optional() }),
   async plan(input, context) {
