@@ -7,6 +7,8 @@ import getNetworkStatus from './get_network_status.ts'
 import getServiceStatus from './get_service_status.ts'
 import getSystemStatus from './get_system_status.ts'
 import getTopProcesses from './get_top_processes.ts'
+import manageService from './manage_service.ts'
+import runCommand from './run_command.ts'
 import writeFile from './write_file.ts'
 
 /** Every tool, sorted by name. */
@@ -18,5 +20,7 @@ export const tools: readonly Tool[] = [
   getServiceStatus,
   getSystemStatus,
   getTopProcesses,
+  manageService,
+  runCommand,
   writeFile,
 ]

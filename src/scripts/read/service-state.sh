@@ -4,9 +4,9 @@ limited() {
   if command -v timeout >/dev/null 2>&1; then timeout -s KILL 10 "$@"; else "$@"; fi
 }
 
-# Units that systemd stops or restarts together with $1.
+# Units that systemd stops or restarts together with these.
 along() {
-  seen=" $1 " wave=$1 depth=0
+  seen=" $* " wave=$* depth=0
   while [ -n "$wave" ] && [ "$depth" -lt 10 ]; do
     # shellcheck disable=SC2086 # names of units have no blanks, and globbing is off
     next=$(limited systemctl show --no-pager -p RequiredBy,BoundBy,ConsistsOf,PropagatesStopTo -- $wave 2>/dev/null |
@@ -20,7 +20,18 @@ along() {
     depth=$((depth + 1))
   done
 }
+# Those of these units that are up.
+running() {
+  [ $# -gt 0 ] || return
+  limited systemctl show --no-pager -p Id,ActiveState -- "$@" 2>/dev/null | awk '
+    function told() { if (state != "" && state != "inactive" && state != "failed") print id; id = state = "" }
+    sub(/^Id=/, "") { id = $0 }
+    sub(/^ActiveState=/, "") { state = $0 }
+    /^$/ { told() }
+    END { told() }'
+}
 
+# shellcheck disable=SC2046 # as above
 of_systemd() {
   section systemd
   part=show
@@ -29,7 +40,11 @@ of_systemd() {
   section "$part"
   printf '%s\n' "$said"
   section along
-  along "$(printf '%s\n' "$said" | sed -n 's/^Id=//p')"
+  id=$(printf '%s\n' "$said" | sed -n 's/^Id=//p')
+  running $(along "${id:-$unit}")
+  section conflicts
+  others=$(running $(printf '%s\n' "$said" | sed -n 's/^Conflict[a-zB]*=//p'))
+  [ -z "$others" ] || running $(printf '%s\n' "$others" && along $(printf '%s\n' "$others"))
 }
 
 of_openrc() {
