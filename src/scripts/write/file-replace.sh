@@ -41,10 +41,10 @@ rm -f "$fresh"
 # What was cut short on its way here is not put in place.
 [ "$(sum "$fresh")" = "$new" ] || give_up 5 'the new text did not arrive whole'
 if [ "$old" = absent ]; then
-  chmod "$6" "$fresh" || give_up 6 'the mode could not be set'
+  chmod "$6" "$fresh" 2>/dev/null || give_up 6 'the mode could not be set'
 else
-  [ "$(stat -c %u:%g "$fresh")" = "$5" ] || chown "$5" "$fresh" || give_up 6 "the owner $5 could not be kept"
-  chmod "$6" "$fresh" || give_up 6 "the mode $6 could not be kept"
+  [ "$(stat -c %u:%g "$fresh")" = "$5" ] || chown "$5" "$fresh" 2>/dev/null || give_up 6 "the owner $5 could not be kept"
+  chmod "$6" "$fresh" 2>/dev/null || give_up 6 "the mode $6 could not be kept"
   if command -v chcon >/dev/null; then chcon --reference="$name" "$fresh" 2>/dev/null; fi
   rm -f "$backup"
   ln "$name" "$backup" 2>/dev/null || cp -p "$name" "$backup" || give_up 6 'the backup could not be made'
