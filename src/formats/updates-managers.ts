@@ -44,7 +44,7 @@ function apt(sections: ReadonlyMap<string, string>): Pending {
     const security = /(^|[ ,/])(Debian-Security:|\S*-security(?=[ ,]|$))/i.test(origin)
     return [{ package: plain(name), installed: plain(installed), new: plain(version), security }]
   })
-  const kept = Number(/, (?:and )?(\d+) not upgraded/.exec(list ?? '')?.[1] ?? '0')
+  const kept = Number(/ and (\d+) not upgraded/.exec(list ?? '')?.[1] ?? '0')
   return { rows, securityCount: count(rows), keptBack: kept === 0 ? undefined : kept }
 }
 
