@@ -21,6 +21,8 @@ const openRcStates: Readonly<Record<string, string>> = {
   started: 'active',
   stopped: 'inactive',
   crashed: 'failed',
+  // Its supervisor is gone.
+  unsupervised: 'failed',
   failed: 'failed',
   starting: 'activating',
   stopping: 'deactivating',

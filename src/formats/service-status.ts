@@ -178,7 +178,7 @@ function openRcReading(sections: Sections): ServiceReading | undefined {
       since: started === undefined ? undefined : `${new Date(started * 1000).toISOString().slice(0, 16)}Z`,
       main_pid: wholeNumber(sections.get('pid')),
       memory_mib: rss === undefined ? undefined : rounded(rss / 1024, 1),
-      description: plain((sections.get('describe') ?? '').split('\n')[0] ?? '').replace(/^\* /, ''),
+      description: plain(/^ \* (.*)$/m.exec(sections.get('describe') ?? '')?.[1] ?? ''),
       not_measured: 'journal (OpenRC keeps none)',
     }),
   }

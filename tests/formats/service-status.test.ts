@@ -58,7 +58,7 @@ describe('the state of one service', () => {
   test('of OpenRC is told in words of systemd, with its runlevels', () => {
     const output = sections({
       ...openRc,
-      describe: ' * OpenSSH server',
+      describe: 'Error: a warning before it\n * OpenSSH server\n * healthcheck: no description',
       started: '1795250674',
       pid: '812',
       memory: 'VmRSS:\t    4096 kB',

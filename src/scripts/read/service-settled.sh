@@ -5,7 +5,7 @@ of_systemd() {
 of_openrc() {
   case $(rc-service --nocolor "${1%.service}" status 2>&1) in
     *'status: started'*) echo ActiveState=active ;;
-    *'status: crashed'*) echo ActiveState=failed ;;
+    *'status: crashed'* | *'status: unsupervised'*) echo ActiveState=failed ;;
     *'status: stopped'*) echo ActiveState=inactive ;;
     *) echo ActiveState=other ;;
   esac

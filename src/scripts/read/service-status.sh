@@ -57,6 +57,7 @@ of_openrc() {
   pid=$(cat "/run/openrc/options/$name/child_pid" 2>/dev/null)
   if [ -z "$pid" ]; then
     file=$(sed -n 's/^pidfile=//p' "/run/openrc/daemons/$name"/* 2>/dev/null | head -n 1)
+    [ -n "$file" ] || file=$(cat "/run/openrc/options/$name/pidfile" 2>/dev/null)
     [ -f "$file" ] && read -r pid <"$file"
   fi
   case $pid in '' | *[!0-9]*) return ;; esac
