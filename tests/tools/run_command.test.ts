@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Context } from '../../src/core/context.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { type CommandRule, type Constraints, defaultConstraints } from '../../src/core/target.ts'
+import { call } from '../../src/gateway/call.ts'
 import runCommand from '../../src/tools/run_command.ts'
+import { alice, openGatewayWorld } from '../support/gateway-world.ts'
 import { shellContext } from '../support/shell-context.ts'
 
 const contextWith = (constraints: Partial<Constraints>, read?: Context['read']): Context => {
@@ -159,4 +163,28 @@ test('the report is the exit code and what the program said', () => {
   const plan = { summary: '', basis: {}, steps: [] }
   const outcome = { ok: false, status: 3, output: 'a\n', errorOutput: '', truncated: true, durationMs: 9 }
   expect(runCommand.report(plan, [outcome])).toEqual({ exit_code: 3, output: 'a\n', truncated: true })
+})
+
+test('the gateway performs a reading command at once, and asks a person for any other', async () => {
+  const world = openGatewayWorld({ tools: [runCommand] })
+  const commands = [{ program: 'uname', args: ['-s'] }, { program: 'touch' }]
+  const all = world.gateway.targets.all.map((target) => ({
+    ...target,
+    constraints: { ...defaultConstraints, commands },
+  }))
+  const gateway = { ...world.gateway, targets: { ...world.gateway.targets, all } }
+  const run = (argv: readonly string[]) =>
+    call(gateway, { tool: runCommand, input: { argv }, caller: alice, signal: new AbortController().signal })
+  const file = join(world.dir, 'never')
+  try {
+    expect(await run(['uname', '-s'])).toMatchObject({
+      status: 'done',
+      targets: [{ output: { exit_code: 0, output: 'Linux\n' } }],
+    })
+    expect(await run(['touch', file])).toMatchObject({ status: 'approval_required' })
+    expect((await refusal(run(['uname', '-a']))).code).toBe('denied')
+    expect(existsSync(file)).toBe(false)
+  } finally {
+    await world.stop()
+  }
 })
