@@ -1,30 +1,41 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import type { App, Terminal, World } from './cli/command.ts'
+import { openTerminal } from './cli/terminal.ts'
 import { loadTargets } from './config/load.ts'
 import { severityLine } from './config/problem.ts'
 import { defaultConfigPath, defaultStateDir, readSettings, type Settings } from './config/settings.ts'
 import type { TargetsConfig } from './config/targets-config.ts'
 import { capabilities } from './core/capability.ts'
 import { GatewayError } from './core/errors.ts'
+import type { Executor } from './core/executor.ts'
 import { defaultPolicy } from './core/policy.ts'
 import type { Targets } from './core/ports.ts'
-import type { Caller } from './core/target.ts'
-import { openLocal } from './executors/local.ts'
+import { type Caller, defaultConstraints, type Target } from './core/target.ts'
+import { type Contacts, openContacts } from './executors/contacts.ts'
+import { openGatewayTarget } from './executors/gateway.ts'
+import { executorOf } from './executors/index.ts'
 import { call, type Gateway } from './gateway/call.ts'
-import { openJobs } from './gateway/jobs.ts'
+import { type Jobs, openJobs } from './gateway/jobs.ts'
 import { reconcileOrphans } from './gateway/reconcile.ts'
-import { visibleTools } from './gateway/visible-tools.ts'
+import { knownTargets, visibleTools } from './gateway/visible-tools.ts'
+import { answerOfJob } from './gateway/wait-for-end.ts'
 import { systemClock } from './lib/clock.ts'
+import type { Json } from './lib/json.ts'
 import { type Logger, logger } from './lib/log.ts'
 import { isProcessAlive, processIdentity } from './lib/process-identity.ts'
 import { randomId } from './lib/random-id.ts'
+import { secretsIn } from './lib/secret.ts'
 import { version } from './lib/version.ts'
 import { scripts } from './scripts/index.ts'
-import { callTool, type McpParts } from './server/mcp.ts'
+import { openDoor } from './server/door.ts'
+import { callTool } from './server/mcp.ts'
+import type { McpParts } from './server/mcp-parts.ts'
+import { serveHttp } from './server/serve-http.ts'
 import { serveStdio } from './server/stdio.ts'
+import { type Service, untilStopped } from './server/until-stopped.ts'
 import { openState, type State } from './state/open.ts'
 import { tools } from './tools/index.ts'
 
@@ -32,22 +43,6 @@ import { tools } from './tools/index.ts'
 export function openWorld(process: NodeJS.Process): { readonly terminal: Terminal; world(): OpenWorld } {
   const terminal = openTerminal(process)
   return { terminal, world: () => worldOf(process, terminal) }
-}
-
-function openTerminal({ stdin, stdout, stderr }: NodeJS.Process): Terminal {
-  return {
-    out: (text) => void stdout.write(text),
-    err: (text) => void stderr.write(text),
-    interactive: stdin.isTTY === true && stderr.isTTY === true,
-    async ask(question) {
-      const lines = createInterface({ input: stdin, output: stderr })
-      try {
-        return await lines.question(question)
-      } finally {
-        lines.close()
-      }
-    },
-  }
 }
 
 /** A world, and the end of it. */
@@ -92,70 +87,166 @@ interface Parts {
 }
 
 async function openApp(parts: Parts): Promise<App> {
-  const { state, log, uid, process } = parts
-  const config = configOf(parts)
+  const { state, log, uid, process, settings } = parts
+  const jobs = openJobs(systemClock)
+  const lasting = {
+    ...parts,
+    jobs,
+    contacts: openContacts(systemClock),
+    doorKey: randomBytes(32),
+    startedMs: systemClock.elapsedMs(),
+  }
+  const load = () => loadGateway(lasting)
+  let loaded = load()
+  await reconcileOrphans(loaded.gateway)
+  const current = () => loaded.mcp
+  const never = new AbortController().signal
+
+  /** The new configuration as a whole, or the old one. Calls in flight finish on the one they began with. */
+  const reload = (): boolean => {
+    try {
+      loaded = load()
+      log.info('configuration reloaded', { targets: loaded.gateway.targets.all.length })
+      return true
+    } catch (error) {
+      log.error('configuration not reloaded: the old one stays in force', { error })
+      return false
+    }
+  }
+  const serve = (service: Service) => untilStopped(process, service, reload)
+  return {
+    tools,
+    callTool: (tool, args) =>
+      callTool(current(), tool, { args, caller: { id: `cli:${uid}`, scopes: capabilities }, signal: never }),
+    serveStdio: () => serve(serveStdio({ caller: stdioCaller(parts), stdin: process.stdin, current })),
+    async serveHttp() {
+      const { listen: address, baseUrl, authMode } = settings
+      const { audit, tokens } = state
+      const ready = () => audit.writable()
+      const rest = { audit, tokens, clock: systemClock, log, current, newId: randomId, ready, hostname: hostname() }
+      const service = await serveHttp({ address, baseUrl, authMode, ...rest })
+      log.info('listening', { url: service.url, auth: authMode, targets: loaded.gateway.targets.all.length })
+      await serve(service)
+    },
+    close: () => jobs.idle(),
+  }
+}
+
+interface Loaded {
+  readonly gateway: Gateway
+  readonly mcp: McpParts
+}
+
+/** What stays the same when the configuration is loaded again. */
+interface Lasting extends Parts {
+  readonly jobs: Jobs
+  readonly contacts: Contacts
+  readonly doorKey: Uint8Array
+  readonly startedMs: number
+}
+
+/** A gateway of the configuration as it stands now. @throws GatewayError invalid_config */
+function loadGateway(parts: Lasting): Loaded {
+  const { state, log, settings, jobs, doorKey } = parts
+  const { approvals, audit, journal, outputs } = state
+  const read = configOf(parts)
   const gateway: Gateway = {
     tools,
-    targets: openTargets(parts, config),
+    targets: openTargets(parts, read, (id, wait) => answerOfJob(gateway, id, wait)),
     policy: defaultPolicy,
-    approvals: state.approvals,
-    audit: state.audit,
-    journal: state.journal,
-    outputs: state.outputs,
-    jobs: openJobs(systemClock),
+    approvals,
+    audit,
+    journal,
+    outputs,
+    jobs,
     clock: systemClock,
     log,
     version,
     newId: () => randomId(),
   }
-  await reconcileOrphans(gateway)
+  const held = [...secretsIn(read.config), ...secretsIn(settings)]
   const mcp: McpParts = {
     version,
+    tools,
+    output: settings.output,
+    door: openDoor({ held, key: doorKey, outputs }),
     visible: (caller) => visibleTools(gateway, caller),
+    targetIds: (caller) => knownTargets(gateway, caller),
     call: (request) => call(gateway, request),
   }
-  const never = new AbortController().signal
-  return {
-    tools,
-    callTool: (tool, args) =>
-      callTool(mcp, tool, { args, caller: { id: `cli:${uid}`, scopes: capabilities }, signal: never }),
-    serveStdio: () => serveStdio(mcp, stdioCaller(parts), process.stdin),
-    close: () => gateway.jobs.idle(),
-  }
+  return { gateway, mcp }
+}
+
+interface ReadConfig {
+  readonly config: TargetsConfig
+  readonly file: string
+  readonly warnings: number
 }
 
 /** @throws GatewayError invalid_config with every problem of the file */
-function configOf({ process, uid, log }: Parts): TargetsConfig {
+function configOf({ process, uid, log }: Parts): ReadConfig {
   const file = defaultConfigPath(process.env, { uid, home: homedir(), exists: existsSync })
   const { config, problems } = loadTargets(file, process.env)
-  for (const problem of problems)
-    if (problem.severity === 'warning') log.warn('configuration', { problem: severityLine(problem) })
-  if (config !== undefined) return config
+  const warnings = problems.filter(({ severity }) => severity === 'warning')
+  for (const problem of warnings) log.warn('configuration', { problem: severityLine(problem) })
+  if (config !== undefined) return { config, file, warnings: warnings.length }
   const errors = problems.filter(({ severity }) => severity === 'error')
   throw new GatewayError('invalid_config', errors.map(severityLine).join('\n'), {
     hint: `tailops validate-config ${file} checks it`,
   })
 }
 
-/** The machine's own executor; kinds that this version does not perform may be declared, and say so when asked. */
-function openTargets({ stateDir, uid, process }: Parts, config: TargetsConfig): Targets {
-  const options = {
-    stepsDir: join(stateDir, 'steps'),
-    scripts,
-    env: { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() },
-    uid,
+type AnswerOfJob = (
+  id: string,
+  wait: { readonly withinMs: number; readonly signal: AbortSignal },
+) => Promise<Json | undefined>
+
+/** The targets of the configuration, and the gateway itself. */
+function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, answerOf: AnswerOfJob): Targets {
+  const { stateDir, uid, process, state, jobs, contacts } = parts
+  const { segment, capabilities: granted } = config.gateway
+  const own = {
+    id: 'gateway',
+    kind: 'gateway',
+    tags: [],
+    capabilities: granted,
+    constraints: defaultConstraints,
+    segment,
+  } as const
+  const all: readonly Target[] = [own, ...config.targets]
+  const loadedAt = systemClock.now().toISOString()
+  const health = () => ({
+    version,
+    uptime_s: Math.round((systemClock.elapsedMs() - parts.startedMs) / 1000),
+    config: file,
+    loaded_at: loadedAt,
+    warnings,
+    audit_writable: state.audit.writable(),
+    audit_records: state.audit.tail({ limit: 1 })[0]?.seq ?? 0,
+    running_changes: jobs.running,
+  })
+  const gateway = openGatewayTarget({
+    targets: all,
+    tools,
+    policy: defaultPolicy,
+    approvals: state.approvals,
+    audit: state.audit,
+    outputs: state.outputs,
+    contacts,
     clock: systemClock,
+    job: (id, withinMs, signal) => answerOf(id, { withinMs, signal }),
+    cancel: (id) => jobs.cancel(id),
+    health,
+  })
+  const env = { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() }
+  const local = { stepsDir: join(stateDir, 'steps'), scripts, env, uid, clock: systemClock }
+  const opened = new Map<string, Executor>()
+  const open = (target: Target): Executor => {
+    const executor = contacts.watched(target.id, executorOf({ ...local, gateway }, target))
+    opened.set(target.id, executor)
+    return executor
   }
-  return {
-    all: config.targets,
-    executor({ id, kind, constraints }) {
-      if (kind === 'local')
-        return openLocal({ ...options, sudo: { policy: constraints.sudoPolicy, commands: constraints.sudoCommands } })
-      throw new GatewayError('unsupported_target', `${id}: this version does not perform on ${kind} targets`, {
-        hint: 'it performs on local targets',
-      })
-    },
-  }
+  return { all, executor: (target) => opened.get(target.id) ?? open(target) }
 }
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

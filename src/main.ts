@@ -14,7 +14,7 @@ const flagForms: Readonly<Record<string, readonly string[]>> = {
 
 async function main(argv: readonly string[]): Promise<number> {
   const { terminal, world } = openWorld(process)
-  const [first = '--help', ...rest] = argv
+  const [first = 'serve', ...rest] = argv
   const [name = '', ...args] = [...(flagForms[first] ?? [first]), ...rest]
   if (name === '--help' || name === '-h' || name === 'help') {
     terminal.out(help())

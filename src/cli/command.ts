@@ -33,8 +33,10 @@ export interface App {
   readonly tools: readonly Tool[]
   /** One call by the person at the terminal, on the path of every call; `args` as an MCP client would give them. */
   callTool(tool: Tool, args: Readonly<Record<string, unknown>>): Promise<Answer>
-  /** Serves MCP over stdin and stdout until the client closes stdin. */
+  /** Serves MCP over stdin and stdout until the client closes stdin, or a signal ends it. */
   serveStdio(): Promise<void>
+  /** Serves MCP over HTTP until a signal ends it. @throws GatewayError invalid_config */
+  serveHttp(): Promise<void>
   /** Finishes what runs and closes every connection. */
   close(): Promise<void>
 }

@@ -1,23 +1,22 @@
 import { parseArgs } from 'node:util'
 import type { CliCommand } from './command.ts'
 
-const usage = `tailops serve --stdio
+const usage = `tailops serve [--stdio]
 
-Serves MCP over stdin and stdout to the client that started it, until the client closes stdin.`
+Serves MCP over Streamable HTTP at http://127.0.0.1:8080/mcp (TAILOPS_LISTEN=host:port chooses another address).
+Clients send a bearer token that tailops token mint made.
+--stdio  serves the client that started it, over stdin and stdout, until the client closes stdin.
+SIGHUP loads targets.yaml again; SIGTERM lets calls finish and stops.`
 
 const serve: CliCommand = {
   name: 'serve',
-  summary: 'serve MCP to the client that started it (--stdio)',
+  summary: 'serve MCP over HTTP, or to the client that started it (--stdio)',
   usage,
   async run(argv, world) {
     const { values } = parseArgs({ args: [...argv], options: { stdio: { type: 'boolean', default: false } } })
-    if (!values.stdio) {
-      world.terminal.err(`tailops serve: this version serves over stdio only: tailops serve --stdio\n`)
-      return 2
-    }
     const app = await world.app()
     try {
-      await app.serveStdio()
+      await (values.stdio ? app.serveStdio() : app.serveHttp())
     } finally {
       await app.close()
     }

@@ -1,3 +1,5 @@
+import type { z } from 'zod'
+import { parseJson } from '../lib/json.ts'
 import { GatewayError } from './errors.ts'
 import type { Outcome } from './operation.ts'
 
@@ -20,4 +22,18 @@ export function understood<T>(parsed: T | undefined, what: string): T {
   throw new GatewayError('unexpected_reply', `${what} answered something that is not understood`, {
     hint: 'the target may not be a Linux machine with /proc; please report it if it is',
   })
+}
+
+/** The JSON of the gateway's own answers, or of an API's. @throws GatewayError unexpected_reply */
+export function jsonOf<T extends z.ZodType>(outcome: Outcome, schema: T, what: string): z.output<T> {
+  const parsed = schema.safeParse(parseJson(outcome.output))
+  if (outcome.ok && parsed.success) return parsed.data
+  throw new GatewayError(
+    'unexpected_reply',
+    `${what} answered ${outcome.status} with something that is not understood`,
+    {
+      hint: 'please report it, with the version of the target',
+      cause: parsed.error,
+    },
+  )
 }

@@ -1,6 +1,7 @@
 import { effectOf } from '../core/effect.ts'
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
+import { within } from '../lib/clock.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Gateway } from './gateway.ts'
 import { answerOf } from './jobs.ts'
@@ -161,13 +162,7 @@ async function perform(
   const running = gateway.jobs.start(record.call, request, (cancel) =>
     performChange({ gateway, request, record, plans, cancel, journalled: !readsOnly }),
   )
-  const ended = await Promise.race([
-    running,
-    gateway.clock.sleep(answerWithinMs, request.signal).then(
-      () => undefined,
-      () => undefined,
-    ),
-  ])
+  const ended = await within({ clock: gateway.clock, ms: answerWithinMs, signal: request.signal }, running)
   if (ended !== undefined) return ended
   return request.signal.aborted ? running : gateway.jobs.goOn(record.call, plans)
 }

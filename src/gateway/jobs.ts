@@ -1,6 +1,6 @@
 import type { TargetPlan } from '../core/plan.ts'
 import type { Job } from '../core/ports.ts'
-import type { Clock } from '../lib/clock.ts'
+import { type Clock, within } from '../lib/clock.ts'
 import { type KeyedLock, keyedLock } from '../lib/keyed-lock.ts'
 import { changeResult, overall, type StepState, statusOf, stepReports } from './report.ts'
 import type { ChangeResult } from './result.ts'
@@ -52,7 +52,7 @@ export function openJobs(clock: Clock): Jobs {
     async settled(id, withinMs, signal) {
       const job = jobs.get(id)
       if (job === undefined) return
-      await Promise.race([job.end.then(ignore, ignore), clock.sleep(withinMs, signal).catch(ignore)])
+      await within({ clock, ms: withinMs, signal }, job.end.then(ignore, ignore))
     },
     goOn(id, plans) {
       jobs.get(id)?.detach.abort()

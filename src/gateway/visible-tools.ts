@@ -12,3 +12,10 @@ export function visibleTools({ tools, targets }: Gateway, caller: Caller): reado
     })
   return tools.filter(usable).toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
+
+/** Ids of the targets on which this caller may do anything at all, sorted. */
+export const knownTargets = ({ targets }: Gateway, caller: Caller): readonly string[] =>
+  targets.all
+    .filter(({ capabilities }) => capabilities.some((capability) => caller.scopes.includes(capability)))
+    .map(({ id }) => id)
+    .toSorted()

@@ -1,5 +1,7 @@
 import type { Job } from '../core/ports.ts'
+import { type Json, plainJson } from '../lib/json.ts'
 import type { Gateway } from './gateway.ts'
+import { answerOf } from './jobs.ts'
 import { reconcileOrphans } from './reconcile.ts'
 
 const lookEveryMs = 250
@@ -22,4 +24,14 @@ export async function waitForEnd(
     if (jobs.has(id)) await jobs.settled(id, left, signal)
     else if ((await reconcileOrphans(gateway)) === 0) await clock.sleep(Math.min(lookEveryMs, left))
   }
+}
+
+/** How a change stands, after waiting for its end: the answer its own call gave, or would give now. */
+export async function answerOfJob(
+  gateway: Gateway,
+  id: string,
+  wait: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<Json | undefined> {
+  const job = await waitForEnd(gateway, id, wait)
+  return job && (job.end?.result ?? plainJson(answerOf(job)))
 }

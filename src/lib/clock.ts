@@ -25,3 +25,16 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', stop, { once: true })
     }),
 }
+
+/** What `work` resolves to, or undefined when `ms` have passed or the signal came first. Leaves no timer behind. */
+export async function within<T>(
+  { clock, ms, signal }: { readonly clock: Clock; readonly ms: number; readonly signal?: AbortSignal | undefined },
+  work: Promise<T>,
+): Promise<T | undefined> {
+  const over = new AbortController()
+  const either = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal])
+  const late = clock.sleep(ms, either).then(nothing, nothing)
+  return Promise.race([work, late]).finally(() => over.abort())
+}
+
+const nothing = () => undefined

@@ -24,3 +24,10 @@ export class Secret {
     return '[redacted]'
   }
 }
+
+/** The secrets anywhere in a value, revealed: what must not leave the process. */
+export function secretsIn(value: unknown): readonly string[] {
+  if (value instanceof Secret) return [value.reveal()]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap(secretsIn)
+}

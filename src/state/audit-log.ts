@@ -40,6 +40,7 @@ export class FileAuditLog implements AuditLog {
   #unsynced: Waiting[] = []
   #isSyncing = false
   #isClosed = false
+  #isFailing = false
 
   constructor({ dir, lock, now, newId, maxBytes = 64 * 2 ** 20 }: AuditLogOptions) {
     this.#dir = dir
@@ -60,6 +61,17 @@ export class FileAuditLog implements AuditLog {
   /** Writes at once what the gateway has to say of itself. @throws GatewayError state_unavailable */
   remark(reason: string): void {
     this.#write([this.#remarkBody(reason)])
+  }
+
+  /** Whether the last write went well; after one that did not, tries again. */
+  writable(): boolean {
+    if (!this.#isFailing) return true
+    try {
+      this.remark('the audit log can be written again')
+    } catch {
+      // Still failing: that is the answer.
+    }
+    return !this.#isFailing
   }
 
   tail(filter: AuditFilter): ReturnType<AuditLog['tail']> {
@@ -116,8 +128,11 @@ export class FileAuditLog implements AuditLog {
 
   #write(bodies: readonly string[]): number {
     try {
-      return this.#lock.hold(() => this.#file.append(bodies))
+      const fd = this.#lock.hold(() => this.#file.append(bodies))
+      this.#isFailing = false
+      return fd
     } catch (error) {
+      this.#isFailing = true
       throw stateUnavailable('cannot write the audit log', error)
     }
   }

@@ -1,4 +1,4 @@
-import { MissingRequiredClientCapabilityError, ProtocolError } from '@modelcontextprotocol/server'
+import { MissingRequiredClientCapabilityError } from '@modelcontextprotocol/server'
 import { answer, declaredOf, type FixtureTool, image, said, type World } from './fixture.ts'
 
 /** Half a millisecond of silence: a WAV file of 8 kHz, 8 bit, one channel. */
@@ -105,7 +105,6 @@ export const contentTools = (world: World): readonly FixtureTool[] => [
     },
   },
   schemaTool,
-  headerTool,
 ]
 
 /** Its schema uses what conversions between dialects tend to lose. */
@@ -130,19 +129,4 @@ const schemaTool: FixtureTool = {
     additionalProperties: false,
   },
   run: () => said('reached'),
-}
-
-/** Clients send `region` as a header too, for what stands between them and the server. */
-const headerTool: FixtureTool = {
-  name: 'test_custom_header',
-  description: 'Takes an argument that is sent as a header too.',
-  inputSchema: {
-    type: 'object',
-    properties: { region: { type: 'string', 'x-mcp-header': 'Region' } },
-    required: ['region'],
-  },
-  run(_context, { region }) {
-    if (typeof region !== 'string') throw new ProtocolError(-32602, 'region must be a string')
-    return said(region)
-  },
 }

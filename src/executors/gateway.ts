@@ -1,0 +1,162 @@
+import { GatewayError } from '../core/errors.ts'
+import type { Executor, Limits } from '../core/executor.ts'
+import type { Outcome } from '../core/operation.ts'
+import type { Policy } from '../core/policy.ts'
+import type { ApprovalState, Approvals, AuditLog, Outputs } from '../core/ports.ts'
+import type { Target } from '../core/target.ts'
+import type { Tool } from '../core/tool.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Json } from '../lib/json.ts'
+import type { Contacts } from './contacts.ts'
+
+/** What the gateway knows of itself. */
+export interface GatewayParts {
+  readonly targets: readonly Target[]
+  readonly tools: readonly Tool[]
+  readonly policy: Policy
+  readonly approvals: Approvals
+  readonly audit: AuditLog
+  readonly outputs: Outputs
+  readonly contacts: Contacts
+  readonly clock: Clock
+  /** How a change stands, after waiting for its end; undefined for an unknown one. */
+  job(id: string, withinMs: number, signal: AbortSignal): Promise<Json | undefined>
+  /** Asks a change to stop; false when this process does not perform it. */
+  cancel(id: string): boolean
+  /** Its own state, measured now. */
+  health(): Json
+}
+
+interface Asked {
+  readonly query: URLSearchParams
+  /** The last part of the path, for paths that name something. */
+  readonly name: string
+  readonly limits: Limits
+}
+
+type Answer = Json | undefined | Promise<Json | undefined>
+
+/** Answers requests about the gateway itself, from its stores: `GET /targets`, `GET /jobs/ID?wait_ms=50000`. Nothing here changes a target. */
+export function openGatewayTarget(parts: GatewayParts): Executor {
+  const routes: Readonly<Record<string, (asked: Asked) => Answer>> = {
+    'GET /targets': () => targetsOf(parts),
+    'GET /tools': () => parts.tools.map(rightsOf),
+    'GET /policy': () => ({ rules: parts.policy.rules.map((rule) => ({ ...rule })) }),
+    'GET /health': () => parts.health(),
+    'GET /approvals': (asked) => approvalsOf(parts, asked),
+    'GET /audit': (asked) => auditOf(parts, asked),
+    'GET /outputs/:name': (asked) => outputOf(parts, asked),
+    'GET /jobs/:name': ({ name, query, limits }) => parts.job(name, numberIn(query, 'wait_ms', 0), limits.signal),
+    'POST /jobs/:name/cancel': ({ name }) => ({ cancelled: parts.cancel(name) }),
+  }
+  return {
+    async perform(operation, limits) {
+      if (operation.kind !== 'request')
+        throw new GatewayError('internal', 'the gateway answers requests, no commands and scripts')
+      const { pathname, searchParams } = new URL(operation.path, 'http://gateway')
+      const [, collection = '', name = '', act] = pathname.split('/').map(decodeURIComponent)
+      const path = ['', collection, ...(name === '' ? [] : [':name']), ...(act === undefined ? [] : [act])].join('/')
+      const route = routes[`${operation.method} ${path}`]
+      const began = parts.clock.elapsedMs()
+      const body = await route?.({ query: searchParams, name, limits })
+      return outcomeOf(body, limits.maxOutputBytes, parts.clock.elapsedMs() - began)
+    },
+    reconcile: async () => ({ state: 'unknown', reason: 'the gateway itself is only read' }),
+    async close() {
+      // Its stores are closed by who opened them.
+    },
+  }
+}
+
+/** A body as 200, none as 404. @throws GatewayError operation_failed rather than cut JSON */
+function outcomeOf(body: Json | undefined, maxOutputBytes: number, durationMs: number): Outcome {
+  const output = body === undefined ? '' : JSON.stringify(body)
+  if (Buffer.byteLength(output) > maxOutputBytes) {
+    throw new GatewayError('operation_failed', `the answer has more than ${maxOutputBytes} bytes`, {
+      hint: 'ask for less: a limit, a filter',
+    })
+  }
+  const ok = body !== undefined
+  return { ok, status: ok ? 200 : 404, output, errorOutput: '', truncated: false, durationMs }
+}
+
+const targetsOf = ({ targets, contacts }: GatewayParts): Json =>
+  targets.map(({ id, kind, tags, capabilities, segment, cluster }) => {
+    const contact = contacts.of(id)
+    return {
+      id,
+      kind,
+      tags,
+      capabilities,
+      segment,
+      cluster,
+      last_contact: contact && { at: contact.at.toISOString(), reached: contact.reached, error: contact.error },
+    }
+  })
+
+const rightsOf = ({ name, risk, capability, targets }: Tool): Json => ({ name, risk, capability, targets })
+
+function approvalsOf({ approvals }: GatewayParts, { query }: Asked): Json {
+  const caller = query.get('caller') ?? ''
+  const state = states.find((known) => known === query.get('state'))
+  const found = approvals.list({ caller, ...(state && { state }), limit: numberIn(query, 'limit', 20) })
+  return found.map(({ id, state: now, tool, risk, plans, createdAt, expiresAt, decidedBy }) => ({
+    id,
+    state: now,
+    tool,
+    risk,
+    targets: plans.map(({ target }) => target),
+    summaries: [...new Set(plans.map(({ plan }) => plan.summary))],
+    created_at: createdAt.toISOString(),
+    expires_at: expiresAt.toISOString(),
+    decided_by: decidedBy,
+  }))
+}
+
+const states: readonly ApprovalState[] = ['pending', 'approved', 'denied', 'used', 'expired']
+
+function auditOf({ audit }: GatewayParts, { query }: Asked): Json {
+  const word = (name: string) => query.get(name) ?? undefined
+  const filter = { caller: word('caller'), tool: word('tool'), target: word('target'), result: word('result') }
+  return audit
+    .tail({ limit: numberIn(query, 'limit', 20), ...filter })
+    .map(({ seq, at, call, event, caller, tool, targets, result, reason, decision }) => ({
+      seq,
+      at,
+      call,
+      event,
+      caller,
+      tool,
+      targets,
+      result,
+      reason,
+      decision,
+    }))
+}
+
+/** A piece of a kept answer: whole characters from `offset`, and where the next piece begins. */
+function outputOf({ outputs }: GatewayParts, { name, query }: Asked): Json | undefined {
+  const found = outputs.find(name)
+  if (found === undefined) return undefined
+  const bytes = Buffer.from(found.text)
+  const start = characterStart(bytes, numberIn(query, 'offset', 0))
+  const end = characterStart(bytes, Math.min(bytes.length, start + numberIn(query, 'max_bytes', 32_768)))
+  return {
+    text: bytes.toString('utf8', start, end),
+    total_bytes: bytes.length,
+    next: end < bytes.length ? end : undefined,
+    discarded_bytes: found.discardedBytes === 0 ? undefined : found.discardedBytes,
+  }
+}
+
+/** The byte at which the character of this byte begins (RFC 3629: continuation bytes are 10xxxxxx). */
+function characterStart(bytes: Uint8Array, at: number): number {
+  let start = Math.min(at, bytes.length)
+  while (start > 0 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--
+  return start
+}
+
+const numberIn = (query: URLSearchParams, name: string, otherwise: number): number => {
+  const value = Number(query.get(name) ?? otherwise)
+  return Number.isSafeInteger(value) && value >= 0 ? value : otherwise
+}

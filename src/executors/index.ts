@@ -1,0 +1,23 @@
+import { GatewayError } from '../core/errors.ts'
+import type { Executor } from '../core/executor.ts'
+import type { Target } from '../core/target.ts'
+import { limited } from './limits.ts'
+import { type LocalOptions, openLocal } from './local.ts'
+
+/** What executors are made of. */
+export interface ExecutorParts extends Omit<LocalOptions, 'sudo'> {
+  /** Performs on the gateway itself. */
+  readonly gateway: Executor
+}
+
+/** Who performs on a target; kinds that this version does not perform on may be declared, and say so when asked. */
+export function executorOf({ gateway, ...local }: ExecutorParts, { id, kind, constraints }: Target): Executor {
+  if (kind === 'gateway') return gateway
+  if (kind === 'local') {
+    const sudo = { policy: constraints.sudoPolicy, commands: constraints.sudoCommands }
+    return limited(openLocal({ ...local, sudo }), constraints.concurrency, local.clock)
+  }
+  throw new GatewayError('unsupported_target', `${id}: this version does not perform on ${kind} targets`, {
+    hint: 'it performs on local targets',
+  })
+}

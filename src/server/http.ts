@@ -1,0 +1,232 @@
+import {
+  type AuthInfo,
+  createMcpHandler,
+  DEFAULT_MAX_REQUEST_BODY_SIZE,
+  isInitializeRequest,
+  isJsonContentType,
+  isLegacyRequest,
+  readRequestBody,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server'
+import { Hono } from 'hono'
+import type { Caller } from '../core/target.ts'
+import { type Clock, within } from '../lib/clock.ts'
+import { parseJson } from '../lib/json.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Authenticate, Authenticated } from './auth/authenticated.ts'
+import { callerOf } from './caller-of.ts'
+import { type Change, tell } from './changes.ts'
+import { type EventStreams, openEventStreams } from './event-streams.ts'
+import { type Names, refuseForeign } from './guard.ts'
+import { rpcError } from './json-rpc.ts'
+import type { Session, Sessions } from './sessions.ts'
+
+/** What the HTTP side of MCP is made of. */
+export interface HttpParts {
+  readonly names: Names
+  readonly authenticate: Authenticate
+  readonly sessions: Sessions
+  readonly clock: Clock
+  readonly log: Logger
+  /** One MCP server for one caller: for one request, or for one session. */
+  serverFor(caller: Caller): Server
+  /** Whether calls can be answered now: the audit log can be written. */
+  ready(): boolean
+  /** A refusal by what the message asks for, before a server sees it: 403 insufficient_scope. */
+  refuse?(caller: Caller, message: unknown): Promise<Response | undefined>
+  /** Somebody used the session of another caller. */
+  foreignSession(caller: Caller, session: Session): void
+}
+
+/** The gateway as a web application. */
+export interface HttpApp {
+  fetch(request: Request): Promise<Response>
+  /** Tells every client that tools or a resource have changed. */
+  changed(what: Change): void
+  /** Lets calls finish, at most `withinMs`, then ends every stream and session. */
+  close(withinMs: number): Promise<void>
+}
+
+const bodyWithinMs = 30_000
+const sweepEveryMs = 5000
+
+export function httpApp(parts: HttpParts): HttpApp {
+  const { clock, sessions } = parts
+  const streams = openEventStreams()
+  const stop = new AbortController()
+  const calls = new Set<Promise<Response>>()
+  const modern = createMcpHandler(({ authInfo }) => parts.serverFor(callerOf(authInfo)), {
+    legacy: 'reject',
+    onerror: (error) => parts.log.debug('mcp', { error }),
+  })
+  const serve = endpoint({ ...parts, streams, modern: modern.fetch })
+  const app = new Hono()
+  app.use(async (context, next) => {
+    const refused = refuseForeign(context.req.raw, parts.names)
+    if (refused === undefined) await next()
+    return refused
+  })
+  app.get('/healthz', (context) => context.text('ok\n'))
+  app.get('/readyz', (context) => (parts.ready() ? context.text('ready\n') : context.text('not ready\n', 503)))
+  app.all('*', (context) => {
+    const who = parts.authenticate(context.req.raw)
+    if (who instanceof Response) return who
+    return context.req.path === '/mcp' ? serve(context.req.raw, who) : context.text('not found; MCP is at /mcp\n', 404)
+  })
+  void sweep(clock, stop.signal, () => {
+    streams.endStale()
+    sessions.endIdle()
+  })
+  return {
+    async fetch(request) {
+      const answer = Promise.resolve(app.fetch(request))
+      calls.add(answer)
+      try {
+        return await answer
+      } finally {
+        calls.delete(answer)
+      }
+    },
+    changed(what) {
+      if (what === 'tools') modern.notify.toolsChanged()
+      else modern.notify.resourceUpdated(what.resource)
+      for (const { server } of sessions.all) tell(server, what)
+    },
+    async close(withinMs) {
+      stop.abort()
+      streams.end('listen')
+      await quiet(clock, withinMs, () => calls.size + streams.calls === 0)
+      await modern.close()
+      await sessions.close()
+      streams.end('call')
+    },
+  }
+}
+
+async function sweep(clock: Clock, signal: AbortSignal, work: () => void): Promise<void> {
+  const slept = () =>
+    clock.sleep(sweepEveryMs, signal).then(
+      () => true,
+      () => false,
+    )
+  while (await slept()) work()
+}
+
+async function quiet(clock: Clock, withinMs: number, isQuiet: () => boolean): Promise<void> {
+  const until = clock.elapsedMs() + withinMs
+  while (!isQuiet() && clock.elapsedMs() < until) await clock.sleep(20)
+}
+
+interface EndpointParts extends HttpParts {
+  readonly streams: EventStreams
+  modern(request: Request, options: { readonly authInfo: AuthInfo; readonly parsedBody: unknown }): Promise<Response>
+}
+
+/** `/mcp`: both protocol eras, and plain JSON-RPC without a session. */
+function endpoint(parts: EndpointParts): (request: Request, who: Authenticated) => Promise<Response> {
+  return async (request, who) => {
+    if (request.method === 'POST') return post(parts, request, who)
+    const id = request.headers.get('mcp-session-id')
+    if (id === null || !['GET', 'DELETE'].includes(request.method))
+      return rpcError(405, -32000, 'method not allowed', { Allow: 'POST' })
+    return inSession(parts, { request, who, id, kind: 'listen' })
+  }
+}
+
+async function post(parts: EndpointParts, request: Request, who: Authenticated): Promise<Response> {
+  if (!isJsonContentType(request.headers.get('content-type')))
+    return rpcError(415, -32000, 'Content-Type must be application/json')
+  const body = await bodyOf(parts.clock, request)
+  if (body instanceof Response) return body
+  const refused = await parts.refuse?.(who.caller, body.json)
+  if (refused !== undefined) return refused
+  if (!(await isLegacyRequest(request, body.json))) {
+    const kind = isListen(body.json) ? 'listen' : 'call'
+    const response = await parts.modern(request, { authInfo: authInfoOf(who.caller), parsedBody: body.json })
+    return parts.streams.opened(response, { who, kind })
+  }
+  const id = request.headers.get('mcp-session-id')
+  const tolerant = acceptingBoth(request)
+  if (id !== null) return inSession(parts, { request: tolerant, who, id, kind: 'call', body: body.json })
+  if (isInitializeRequest(body.json)) return initialize(parts, { request: tolerant, who, body: body.json })
+  return once(parts, { request: tolerant, who, body: body.json })
+}
+
+const isListen = (message: unknown): boolean =>
+  typeof message === 'object' && message !== null && Reflect.get(message, 'method') === 'subscriptions/listen'
+
+/** The one JSON-RPC message of a request. Batches were removed in 2025-06-18, and are refused in all revisions. */
+async function bodyOf(clock: Clock, request: Request): Promise<{ readonly json: unknown } | Response> {
+  const read = await within({ clock, ms: bodyWithinMs }, readRequestBody(request))
+  if (read === undefined) return rpcError(408, -32000, `the body did not arrive within ${bodyWithinMs / 1000} s`)
+  if (read.tooLarge)
+    return rpcError(413, -32000, `a message may have ${DEFAULT_MAX_REQUEST_BODY_SIZE / 1024 / 1024} MiB at most`)
+  const json = parseJson(read.text)
+  if (json === undefined) return rpcError(400, -32700, 'the body is not JSON')
+  if (Array.isArray(json)) return rpcError(400, -32600, 'batches are not served: send one message a request')
+  return { json }
+}
+
+interface Exchange {
+  readonly request: Request
+  readonly who: Authenticated
+  readonly body?: unknown
+}
+
+const authInfoOf = ({ id, scopes }: Caller): AuthInfo => ({ token: '', clientId: id, scopes: [...scopes] })
+
+async function inSession(
+  parts: EndpointParts,
+  { request, who, id, kind, body }: Exchange & { readonly id: string; readonly kind: 'call' | 'listen' },
+): Promise<Response> {
+  const session = parts.sessions.find(id)
+  if (session !== undefined && session.caller !== who.caller.id) parts.foreignSession(who.caller, session)
+  if (session === undefined || session.caller !== who.caller.id)
+    return rpcError(404, -32001, 'no such session; send initialize again')
+  session.busy++
+  session.usedMs = parts.clock.elapsedMs()
+  const closed = (): void => {
+    session.busy--
+    session.usedMs = parts.clock.elapsedMs()
+  }
+  const options = { authInfo: authInfoOf(who.caller), ...(body !== undefined && { parsedBody: body }) }
+  try {
+    return parts.streams.opened(await session.transport.handleRequest(request, options), { who, kind, closed })
+  } catch (error) {
+    closed()
+    throw error
+  }
+}
+
+async function initialize(parts: EndpointParts, { request, who, body }: Exchange): Promise<Response> {
+  const transport = await parts.sessions.open(who.caller.id, parts.serverFor(who.caller))
+  if (transport === undefined)
+    return rpcError(503, -32000, 'too many sessions are open; try again later', { 'Retry-After': '60' })
+  const response = await transport.handleRequest(request, { authInfo: authInfoOf(who.caller), parsedBody: body })
+  return parts.streams.opened(response, { who, kind: 'call' })
+}
+
+/** A message without a session: a server of its own for one answer, as JSON. */
+async function once(parts: EndpointParts, { request, who, body }: Exchange): Promise<Response> {
+  const server = parts.serverFor(who.caller)
+  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true, keepAliveMs: 0 })
+  await server.connect(transport)
+  const gone = (): void => void server.close()
+  request.signal.addEventListener('abort', gone, { once: true })
+  try {
+    return await transport.handleRequest(request, { authInfo: authInfoOf(who.caller), parsedBody: body })
+  } finally {
+    request.signal.removeEventListener('abort', gone)
+    await server.close()
+  }
+}
+
+/** A client that accepts anything (curl's default, or no header at all) accepts both types; the SDK asks for their names. */
+function acceptingBoth(request: Request): Request {
+  const accept = request.headers.get('accept') ?? '*/*'
+  if (!/(^|,)\s*\*\/\*\s*(;|,|$)/.test(accept)) return request
+  const headers = new Headers(request.headers)
+  headers.set('accept', 'application/json, text/event-stream')
+  return new Request(request.url, { method: request.method, headers, signal: request.signal })
+}

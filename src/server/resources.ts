@@ -1,0 +1,26 @@
+/** Text that clients can attach, made by calling a tool: the same rights, the same audit. */
+export interface ResourceOfTool {
+  readonly uri: string
+  readonly name: string
+  readonly description: string
+  readonly tool: string
+  readonly args: Readonly<Record<string, unknown>>
+}
+
+/** In order of their URIs. */
+export const resources: readonly ResourceOfTool[] = [
+  {
+    uri: 'audit://recent',
+    name: 'recent calls',
+    description: 'The newest records of the audit log.',
+    tool: 'get_audit_log',
+    args: { limit: 50 },
+  },
+  {
+    uri: 'targets://list',
+    name: 'targets',
+    description: 'What this gateway looks after, and what you may do there.',
+    tool: 'list_targets',
+    args: {},
+  },
+]

@@ -1,0 +1,84 @@
+import { GatewayError } from '../core/errors.ts'
+import type { AuditLog, Tokens } from '../core/ports.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import { noAuth } from './auth/none.ts'
+import { refuseByScope } from './auth/scope.ts'
+import { tokenAuth } from './auth/token.ts'
+import { callerOf } from './caller-of.ts'
+import { isLoopback, namesOf } from './guard.ts'
+import { type HttpApp, httpApp } from './http.ts'
+import { type ListenAddress, type Listener, listen } from './listen.ts'
+import { mcpServer } from './mcp.ts'
+import type { McpParts } from './mcp-parts.ts'
+import { openSessions } from './sessions.ts'
+
+/** What a gateway on the network needs. */
+export interface HttpServiceParts {
+  readonly address: ListenAddress
+  readonly baseUrl?: string | undefined
+  readonly hostname: string
+  readonly authMode: 'token' | 'none'
+  readonly tokens: Tokens
+  readonly audit: AuditLog
+  readonly clock: Clock
+  readonly log: Logger
+  current(): McpParts
+  newId(length: number): string
+  ready(): boolean
+}
+
+export interface HttpService extends Pick<HttpApp, 'changed'> {
+  readonly url: string
+  /** Takes no further calls, lets those that run finish, and stops. */
+  close(): Promise<void>
+}
+
+const finishWithinMs = 50_000
+
+/** @throws GatewayError invalid_config */
+export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
+  const { address, authMode, clock, log, current } = parts
+  if (authMode === 'none' && !isLoopback(address.host)) {
+    throw new GatewayError(
+      'invalid_config',
+      `without authentication only loopback is listened on, not ${address.host}`,
+      {
+        hint: 'unset TAILOPS_AUTH_MODE, or TAILOPS_LISTEN=127.0.0.1:8080',
+      },
+    )
+  }
+  const app = httpApp({
+    names: namesOf(address, parts.baseUrl, parts.hostname),
+    authenticate: authMode === 'none' ? noAuth : tokenAuth(parts.tokens),
+    sessions: openSessions({ clock, newId: () => parts.newId(32) }),
+    clock,
+    log,
+    serverFor: () => mcpServer({ current, callerOf }),
+    ready: parts.ready,
+    refuse: refuseByScope(current),
+    foreignSession: (caller, session) => {
+      log.warn('session of another caller', { caller: caller.id, owner: session.caller })
+      void recordForeign(parts, caller.id, session.caller)
+    },
+  })
+  const listener = await listen(address, app.fetch)
+  return { url: urlOf(listener), changed: app.changed, close: () => close(app, listener) }
+}
+
+async function close(app: HttpApp, listener: Listener): Promise<void> {
+  await app.close(finishWithinMs)
+  await listener.stop()
+}
+
+const urlOf = ({ host, port }: Listener): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`
+
+/** If even this cannot be written, the log line before it tells. */
+async function recordForeign({ audit, clock, log, newId }: HttpServiceParts, caller: string, owner: string) {
+  const record = { at: clock.now().toISOString(), call: newId(12), event: 'session', caller } as const
+  try {
+    await audit.append({ ...record, result: 'denied', reason: `used the id of a session of ${owner}` })
+  } catch (error) {
+    log.error('audit', { error })
+  }
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import type { Context } from '../core/context.ts'
+import { healthReply, targetsReply } from '../core/gateway-replies.ts'
+import { get, script } from '../core/operation.ts'
+import { jsonOf, outputOf, understood } from '../core/reply.ts'
+import { defineTool } from '../core/tool.ts'
+import { ageOf } from '../formats/ages.ts'
+import { withoutEmpty } from '../formats/rows.ts'
+import { parseSystemStatus } from '../formats/system-status.ts'
+import { spanOf } from '../formats/uptime.ts'
+import { vitalSigns } from '../formats/vital-signs.ts'
+
+const sampleSeconds = '0.25'
+
+export default defineTool({
+  name: 'health_check',
+  description: 'Is the gateway itself well; with targets (ids, all): are those reachable and well, in one row each?',
+  capability: { gateway: 'gateway:read', local: 'system:read', ssh: 'system:read' },
+  risk: 'read',
+  targets: ['gateway', 'local', 'ssh'],
+  input: z.object({}),
+  output: z.object({
+    reachable: z.literal(true).optional(),
+    problems: z.string().optional().describe('left out: none'),
+    uptime: z.string(),
+    cpu_percent: z.number().optional(),
+    load_per_cpu: z.number().optional(),
+    mem_percent: z.number().optional(),
+    swap_percent: z.number().optional(),
+    fullest_disk: z.string().optional(),
+    version: z.string().optional(),
+    config: z.string().optional(),
+    audit_records: z.number().optional(),
+    running_changes: z.number().optional(),
+    targets: z.number().optional(),
+    not_asked_yet: z.string().optional(),
+    not_measured: z.string().optional(),
+  }),
+  run: (_input, context) => (context.target.kind === 'gateway' ? ownHealth(context) : machineHealth(context)),
+})
+
+async function machineHealth({ read }: Context) {
+  const output = outputOf(await read(script('read/system-status', [sampleSeconds])), 'reading the vital signs')
+  return vitalSigns(understood(parseSystemStatus(output), 'the system status'))
+}
+
+async function ownHealth({ read, now }: Context) {
+  const [health, targets] = await Promise.all([read(get('/health')), read(get('/targets'))])
+  const own = jsonOf(health, healthReply, 'the gateway')
+  const others = jsonOf(targets, targetsReply, 'the list of targets').filter(({ kind }) => kind !== 'gateway')
+  const lost = others.filter(({ last_contact: contact }) => contact?.reached === false)
+  const silent = others.filter(({ last_contact: contact }) => contact === undefined)
+  const problems = [
+    own.audit_writable ? '' : 'the audit log cannot be written: no change is performed',
+    ...lost.map(
+      ({ id, last_contact: contact }) =>
+        `${id} not reached ${contact ? ageOf(contact.at, now) : ''} ago: ${contact?.error}`,
+    ),
+    own.warnings > 0 ? `${own.warnings} warnings in ${own.config}` : '',
+  ]
+  return withoutEmpty({
+    problems: problems.filter((problem) => problem !== '').join('; '),
+    version: own.version,
+    uptime: spanOf(own.uptime_s),
+    config: `${own.config}, loaded ${ageOf(own.loaded_at, now)} ago`,
+    audit_records: own.audit_records,
+    running_changes: own.running_changes,
+    targets: others.length,
+    not_asked_yet: silent
+      .map(({ id }) => id)
+      .slice(0, 20)
+      .join(' '),
+  })
+}

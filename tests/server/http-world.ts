@@ -1,0 +1,69 @@
+import type { Server } from '@modelcontextprotocol/server'
+import { capabilities } from '../../src/core/capability.ts'
+import type { Tokens } from '../../src/core/ports.ts'
+import type { Caller } from '../../src/core/target.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { logger } from '../../src/lib/log.ts'
+import { randomId } from '../../src/lib/random-id.ts'
+import { tokenAuth } from '../../src/server/auth/token.ts'
+import { namesOf } from '../../src/server/guard.ts'
+import { type HttpApp, httpApp } from '../../src/server/http.ts'
+import { listen } from '../../src/server/listen.ts'
+import { openSessions, type SessionLimits, type Sessions } from '../../src/server/sessions.ts'
+
+/** The product's HTTP side on a free port of loopback, before any MCP server that a test gives. */
+export interface HttpWorld {
+  readonly url: string
+  readonly app: HttpApp
+  readonly sessions: Sessions
+  /** Callers that used a session of somebody else. */
+  readonly foreign: readonly string[]
+  /** Tokens that hold, and until when; a test changes it. */
+  readonly tokens: Map<string, { readonly caller: Caller; readonly expiresAt: Date }>
+  stop(): Promise<void>
+}
+
+export async function openHttpWorld(options: {
+  serverFor(caller: Caller): Server
+  readonly clock?: Clock
+  readonly limits?: SessionLimits
+}): Promise<HttpWorld> {
+  const clock = options.clock ?? systemClock
+  const tokens: HttpWorld['tokens'] = new Map()
+  const verify: Tokens['verify'] = (token) => {
+    const found = tokens.get(token)
+    return found !== undefined && found.expiresAt > clock.now() ? found : undefined
+  }
+  const foreign: string[] = []
+  const sessions = openSessions({ clock, newId: () => randomId(32), limits: options.limits })
+  const app = httpApp({
+    names: namesOf({ host: '127.0.0.1' }, undefined, 'localhost'),
+    authenticate: tokenAuth({ verify }),
+    sessions,
+    clock,
+    log: logger('error', (line) => process.stderr.write(line), clock.now),
+    serverFor: options.serverFor,
+    ready: () => true,
+    foreignSession: ({ id }) => foreign.push(id),
+  })
+  const listener = await listen({ host: '127.0.0.1', port: 0 }, app.fetch)
+  return {
+    url: `http://127.0.0.1:${listener.port}/mcp`,
+    app,
+    sessions,
+    foreign,
+    tokens,
+    async stop() {
+      await app.close(1000)
+      await listener.stop()
+    },
+  }
+}
+
+/** A caller who holds everything, and a token that proves it for an hour. */
+export function letIn(world: HttpWorld, name: string, clock: Clock = systemClock): { readonly token: string } {
+  const token = `tops_${name}_${'0'.repeat(40)}`
+  const expiresAt = new Date(clock.now().getTime() + 3_600_000)
+  world.tokens.set(token, { caller: { id: `token:${name}`, scopes: capabilities }, expiresAt })
+  return { token }
+}
