@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 
@@ -30,14 +30,16 @@ const checksSchema = z.array(
 )
 export type Check = z.infer<typeof checksSchema>[number]
 
-/** The checks of each scenario that the suite wrote into its output folder. */
+/** The checks of each scenario that the suite wrote into its output folder; none of one that broke off. */
 export function resultsIn(dir: string): ReadonlyMap<string, readonly Check[]> {
+  const folders = existsSync(dir) ? readdirSync(dir) : []
   return new Map(
-    readdirSync(dir).map((folder) => [
+    folders.map((folder) => {
       // server-<scenario>-2026-11-21T09-00-00-000Z
-      folder.replace(/^server-/, '').replace(/-\d{4}-\d{2}-\d{2}T[\d-]+Z$/, ''),
-      checksSchema.parse(JSON.parse(readFileSync(join(dir, folder, 'checks.json'), 'utf8'))),
-    ]),
+      const scenario = folder.replace(/^server-/, '').replace(/-\d{4}-\d{2}-\d{2}T[\d-]+Z$/, '')
+      const file = join(dir, folder, 'checks.json')
+      return [scenario, existsSync(file) ? checksSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) : []]
+    }),
   )
 }
 
