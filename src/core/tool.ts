@@ -40,6 +40,8 @@ export interface Action<Input extends z.ZodObject = z.ZodObject, Output extends 
   plan(input: z.output<Input>, context: Context): Promise<Plan>
   /** The answer, from what was planned and what the steps returned. Pure. */
   report(plan: Plan, outcomes: readonly Outcome[]): z.input<Output>
+  /** The answer when a step failed, where there is one: a program's exit code and what it printed. Pure. */
+  reportFailure?(plan: Plan, outcomes: readonly Outcome[]): z.input<Output> | undefined
 }
 
 export function defineTool<I extends z.ZodObject, O extends z.ZodObject>(tool: Query<I, O>): Query<I, O>

@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
+import type { CallStatus } from '../core/ports.ts'
 import type { Target } from '../core/target.ts'
 import { plainJson } from '../lib/json.ts'
 import { fanOut } from './fan-out.ts'
@@ -81,13 +82,20 @@ async function performTarget(performance: Performance, { target: id, plan }: Tar
     target: id,
     status,
     steps: stepReports(plan, states),
-    output: status === 'done' ? outputOf(performance, plan, states) : undefined,
+    output: outputOf(performance, plan, { status, states }),
   }
 }
 
-function outputOf({ request }: Performance, plan: TargetPlan['plan'], states: readonly StepState[]) {
+/** What the tool has to say of its end; of a failure only where it declares that. */
+function outputOf(
+  { request: { tool } }: Performance,
+  plan: TargetPlan['plan'],
+  { status, states }: { readonly status: CallStatus; readonly states: readonly StepState[] },
+) {
   const outcomes = states.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
-  return request.tool.output.parse(request.tool.report(plan, outcomes))
+  if (status === 'done') return tool.output.parse(tool.report(plan, outcomes))
+  const failure = status === 'failed' && outcomes.length > 0 ? tool.reportFailure?.(plan, outcomes) : undefined
+  return failure === undefined ? undefined : tool.output.parse(failure)
 }
 
 function targetOf({ request }: Performance, id: string): Target {

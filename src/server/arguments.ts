@@ -3,17 +3,26 @@ import { GatewayError } from '../core/errors.ts'
 import { isAction, type Tool } from '../core/tool.ts'
 
 /** Arguments that every tool of its sort has, beside its own. */
-const targets = z.union([z.string().max(200), z.array(z.string().max(200)).min(1).max(500)])
+const targetName = z.string().max(200)
+/** One string is accepted as well; clients are shown the list, which every one of them understands. */
+const targets = z.preprocess(
+  (given) => (typeof given === 'string' ? [given] : given),
+  z.array(targetName).min(1).max(500),
+)
 const format = z.enum(['toon', 'json'])
-const batch = z.strictObject({ size: z.number().int().min(1).max(50), max_failures: z.number().int().min(1).max(500) })
+const batch = z.strictObject({
+  size: z.number().int().min(1).max(50).prefault(1),
+  max_failures: z.number().int().min(1).max(500).prefault(1),
+})
 
 /** What is split off the arguments of a call before its tool sees them. */
 const Common = z.object({
-  targets: targets.optional().describe('Ids, tag:x, kind:x, globs, all'),
+  /** `list_targets` tells what it takes: once, rather than at every tool. */
+  targets: targets.optional(),
   format: format.optional(),
-  dry_run: z.boolean().optional().describe('Only show the plan'),
-  approval: z.string().max(40).optional().describe('Id of a granted approval'),
-  request_id: z.string().min(1).max(80).optional().describe('Repeats return the first end'),
+  dry_run: z.boolean().optional().describe('only show the plan'),
+  approval: z.string().max(40).optional().describe('id of a granted one'),
+  request_id: z.string().min(1).max(80).optional().describe('a repeat gets the first end'),
   batch: batch.optional(),
 })
 
@@ -22,16 +31,14 @@ export type CommonArguments = z.output<typeof Common>
 /** The derived arguments that this tool has. */
 export function commonFor(tool: Tool): z.ZodObject {
   const ownGateway = tool.targets.length === 1 && tool.targets[0] === 'gateway'
+  if (!isAction(tool)) return Common.pick({ ...(!ownGateway && { targets: true as const }), format: true })
+  // What belongs to an earlier call was decided with it: there is nothing to plan or approve.
+  if (tool.capability === 'origin') return Common.pick({})
   return Common.pick({
-    ...(!ownGateway && { targets: true as const }),
-    ...(isAction(tool)
-      ? {
-          dry_run: true as const,
-          approval: true as const,
-          request_id: true as const,
-          ...(!ownGateway && { batch: true as const }),
-        }
-      : { format: true as const }),
+    ...(!ownGateway && { targets: true as const, batch: true as const }),
+    dry_run: true,
+    approval: true,
+    request_id: true,
   })
 }
 

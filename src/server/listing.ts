@@ -3,7 +3,7 @@ import { isAction, type Tool } from '../core/tool.ts'
 import { commonFor } from './arguments.ts'
 import type { Asked } from './render.ts'
 
-/** One entry of tools/list. */
+/** One entry of tools/list. `openWorldHint` is left out, which means true: what targets say is not ours to vouch for. */
 export interface ListedTool {
   readonly name: string
   readonly description: string
@@ -11,9 +11,7 @@ export interface ListedTool {
   readonly outputSchema?: ObjectSchema
   readonly annotations: {
     readonly readOnlyHint: boolean
-    readonly destructiveHint: boolean
-    readonly idempotentHint: boolean
-    readonly openWorldHint: boolean
+    readonly destructiveHint?: boolean
   }
 }
 
@@ -29,16 +27,41 @@ export function listed(tool: Tool, output: Asked['format'] = 'toon'): ListedTool
   return {
     name: tool.name,
     description: tool.description,
-    inputSchema: schemaOf(input, 'input'),
+    inputSchema: slim(schemaOf(input, 'input')),
     ...(outputSchema !== undefined && { outputSchema }),
     annotations: {
       readOnlyHint: !isAction(tool),
-      destructiveHint: tool.risk === 'destructive',
-      idempotentHint: !isAction(tool),
-      openWorldHint: tool.risk === 'probe',
+      // Means something only for tools that change something.
+      ...(isAction(tool) && { destructiveHint: tool.risk === 'destructive' }),
     },
   }
 }
+
+/** What a model needs not know to call a tool right: the gateway checks it all, and its errors say what was wrong. */
+const unlisted = new Set([
+  'minLength',
+  'maxLength',
+  'pattern',
+  'minItems',
+  'maxItems',
+  'minimum',
+  'maximum',
+  'additionalProperties',
+])
+
+/** A schema as short as it can be: it is paid for in every conversation. */
+function slim(schema: ObjectSchema): ObjectSchema {
+  const walk = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(walk)
+    if (typeof part !== 'object' || part === null) return part
+    const kept = Object.entries(part).filter(([key, value]) => !(unlisted.has(key) && !isSchema(value)))
+    return Object.fromEntries(kept.map(([key, value]) => [key, walk(value)]))
+  }
+  return { ...Object(walk(schema)), type: 'object' }
+}
+
+/** A property that happens to be called `pattern` has a schema; the keyword has none. */
+const isSchema = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Changes are typed always; reads only where programs ask for it, since most clients then drop the text. */
 function outputSchemaOf(tool: Tool, output: Asked['format']): ObjectSchema | undefined {
@@ -46,19 +69,11 @@ function outputSchemaOf(tool: Tool, output: Asked['format']): ObjectSchema | und
   return output === 'structured' ? answersSchema(tool) : undefined
 }
 
-/** The envelope of every change, as short as it can be: it is paid for once for each changing tool. */
+/** The envelope of every change, as far as a program decides by it; it is paid for once for each changing tool. */
 const changeSchema: ObjectSchema = {
   type: 'object',
-  properties: {
-    call: { type: 'string' },
-    status: { type: 'string' },
-    summary: { type: 'string' },
-    targets: { type: 'array', items: { type: 'object' } },
-    approval: { type: 'string' },
-    job: { type: 'string' },
-    hint: { type: 'string' },
-  },
-  required: ['call', 'status', 'summary', 'targets'],
+  properties: { status: { type: 'string' } },
+  required: ['status'],
 }
 
 /** One answer a target: its value, or why there is none. */

@@ -146,7 +146,7 @@ export async function callTool(
       input,
       caller,
       signal,
-      targets: typeof targets === 'string' ? [targets] : targets,
+      targets,
       dryRun: dry_run,
       approval,
       requestId: request_id,

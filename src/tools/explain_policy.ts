@@ -12,8 +12,7 @@ import { withoutEmptyColumns } from '../formats/rows.ts'
 
 export default defineTool({
   name: 'explain_policy',
-  description:
-    'Would a call of yours be allowed, need approval or be denied; by which rule, and what would change that?',
+  description: 'Would your call be allowed, need approval or be denied: by which rule, and what would change that?',
   capability: 'gateway:read',
   risk: 'read',
   targets: ['gateway'],

@@ -13,7 +13,7 @@ const recordsPerEnd = 8
 
 export default defineTool({
   name: 'get_audit_log',
-  description: 'The newest calls of all callers with their ends, refused ones too. events: all shows each step.',
+  description: 'The newest calls of all callers and how they ended, refused ones too.',
   capability: 'gateway:read',
   risk: 'read',
   targets: ['gateway'],

@@ -17,7 +17,7 @@ const fileSystem = z.object({
 export default defineTool({
   name: 'get_system_status',
   description:
-    'CPU, load, memory, swap, file systems, uptime, system names, failed units and reboot need of a machine. Start here when a machine seems unwell.',
+    'CPU, load, memory, swap, disks, uptime, failed units and reboot need of a machine: start here when one seems unwell.',
   capability: 'system:read',
   risk: 'read',
   targets: ['local', 'ssh'],

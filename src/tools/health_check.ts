@@ -14,7 +14,7 @@ const sampleSeconds = '0.25'
 
 export default defineTool({
   name: 'health_check',
-  description: 'Is the gateway itself well; with targets (ids, all): are those reachable and well, in one row each?',
+  description: 'Is the gateway itself well; with targets: are those reachable and well, a row each?',
   capability: { gateway: 'gateway:read', local: 'system:read', ssh: 'system:read' },
   risk: 'read',
   targets: ['gateway', 'local', 'ssh'],

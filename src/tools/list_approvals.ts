@@ -8,7 +8,7 @@ import { withoutEmptyColumns } from '../formats/rows.ts'
 
 export default defineTool({
   name: 'list_approvals',
-  description: 'Your changes that wait for a person’s approval, or had one. A person decides on the gateway’s machine.',
+  description: 'Your changes that wait for a person’s approval, or had one.',
   capability: 'gateway:read',
   risk: 'read',
   targets: ['gateway'],

@@ -9,13 +9,14 @@ import { withoutEmptyColumns } from '../formats/rows.ts'
 
 export default defineTool({
   name: 'list_targets',
-  description: 'What this gateway looks after, and what you may do there.',
+  description:
+    'What this gateway looks after, and what you may do there. Where a tool has targets, it takes these ids, tag:x, kind:x, globs (web-*) or all.',
   capability: 'fleet:read',
   risk: 'read',
   targets: ['gateway'],
   input: z.object({
     kind: z.enum(targetKinds).optional(),
-    text: z.string().max(100).optional().describe('part of id, tag, segment, cluster'),
+    text: z.string().max(100).optional().describe('part of an id or tag'),
   }),
   output: z.object({
     targets: z.array(

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
-import { command } from '../core/operation.ts'
+import { command, type Outcome } from '../core/operation.ts'
 import { outputOf } from '../core/reply.ts'
 import type { CommandRule, Target } from '../core/target.ts'
 import { defineTool } from '../core/tool.ts'
@@ -45,17 +45,21 @@ export default defineTool({
       steps: [{ do: command(argv, asRoot ? { asRoot } : {}), interruptible: true }],
     }
   },
-  report(_plan, [outcome]) {
-    if (outcome === undefined) throw new TypeError('a command has one step')
-    const { status, output, errorOutput, truncated } = outcome
-    return withoutEmpty({
-      exit_code: status,
-      output,
-      error_output: errorOutput === '' ? undefined : errorOutput,
-      truncated: truncated ? (true as const) : undefined,
-    })
-  },
+  report: (_plan, outcomes) => ended(outcomes),
+  reportFailure: (_plan, outcomes) => ended(outcomes),
 })
+
+/** An exit code other than 0 is an answer like any other. */
+function ended([outcome]: readonly Outcome[]) {
+  if (outcome === undefined) throw new TypeError('a command has one step')
+  const { status, output, errorOutput, truncated } = outcome
+  return withoutEmpty({
+    exit_code: status,
+    output,
+    error_output: errorOutput === '' ? undefined : errorOutput,
+    truncated: truncated ? (true as const) : undefined,
+  })
+}
 
 function checkAllowed(argv: Argv, target: Target): void {
   const [program, ...args] = argv

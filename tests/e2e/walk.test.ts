@@ -87,7 +87,10 @@ const walkerOf = (client: AnyClient): Walker => ({
     const answer: unknown = await client.callTool({ name, arguments: args })
     const content: unknown = Reflect.get(Object(answer), 'content')
     const [first]: readonly unknown[] = Array.isArray(content) ? content : []
-    return { text: String(Reflect.get(Object(first), 'text')), isError: Reflect.get(Object(answer), 'isError') === true }
+    return {
+      text: String(Reflect.get(Object(first), 'text')),
+      isError: Reflect.get(Object(answer), 'isError') === true,
+    }
   },
   close: () => client.close(),
 })
