@@ -27,7 +27,6 @@ const shapes: readonly RegExp[] = [
 const led: readonly RegExp[] = [
   /((?:authorization|cookie|x-[\w-]{0,40}(?:key|token))["']?\s{0,4}:\s{0,4}["']?)([^\n"']{4,4096})/gi,
   /(\bbearer )([\w.~+/-]{8,4096}=*)/gi,
-  /(PVEAPIToken=[^\s=]{1,200}=)([\w-]{8,200})/g,
   /([a-z][a-z0-9+.-]{1,30}:\/\/[^\s/:@]{0,200}:)([^\s/@]{1,200})(?=@)/gi,
   // `token=x`, `"token":"x"`, `token: x`; not `token:x`, which is how callers are named.
   /((?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key)(?:["']?\s{0,4}=\s{0,4}|["']\s{0,4}:\s{0,4}|\s{0,4}:\s{1,4})["']?)([^\s"',;&]{4,4096})/gi,
@@ -63,7 +62,12 @@ const once = (secret: string, markOf: (secret: string) => string): string =>
   /^\[redacted(?::[0-9a-f]{6})?\]$/.test(secret) ? secret : markOf(secret)
 
 const isSecretName = (name: string): boolean =>
-  secretName.test(name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase())
+  secretName.test(
+    name
+      .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+      .replaceAll('-', '_')
+      .toLowerCase(),
+  )
 
 /** Each form in which a held secret may be printed, with the secret. */
 function heldForms(held: readonly string[]): ReadonlyMap<string, string> {
