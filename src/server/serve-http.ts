@@ -62,7 +62,10 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
       void recordForeign(parts, caller.id, session.caller)
     },
   })
-  const listener = await listen(address, app.fetch)
+  const listener = await listen(address, app.fetch).catch(async (error: unknown) => {
+    await app.close(0)
+    throw error
+  })
   return { url: urlOf(listener), changed: app.changed, close: () => close(app, listener) }
 }
 

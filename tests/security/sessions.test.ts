@@ -2,8 +2,9 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { capabilities } from '../../src/core/capability.ts'
 import type { SessionLimits } from '../../src/server/sessions.ts'
 import { type HttpWorld, letIn, openHttpWorld } from '../server/http-world.ts'
+import { eventually } from '../support/eventually.ts'
 import { type MovedClock, movedClock } from '../support/moved-clock.ts'
-import { eventually, openProbe } from './probe-server.ts'
+import { openProbe } from './probe-server.ts'
 import { headersOf, initialize, openSession, rpc, say, send, wait } from './requests.ts'
 
 let open: HttpWorld | undefined

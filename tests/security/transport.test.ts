@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { type HttpWorld, letIn, openHttpWorld } from '../server/http-world.ts'
-import { eventually, openProbe, type Probe } from './probe-server.ts'
+import { eventually } from '../support/eventually.ts'
+import { openProbe, type Probe } from './probe-server.ts'
 import { headersOf, initialize, openSession, rpc, say, send, wait } from './requests.ts'
 
 let world: HttpWorld
