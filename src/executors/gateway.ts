@@ -5,7 +5,7 @@ import type { Policy } from '../core/policy.ts'
 import type { ApprovalState, Approvals, AuditLog, Outputs } from '../core/ports.ts'
 import type { Target } from '../core/target.ts'
 import type { Tool } from '../core/tool.ts'
-import type { Clock } from '../lib/clock.ts'
+import { type Clock, within } from '../lib/clock.ts'
 import type { Json } from '../lib/json.ts'
 import type { Contacts } from './contacts.ts'
 
@@ -58,7 +58,7 @@ export function openGatewayTarget(parts: GatewayParts): Executor {
       const path = ['', collection, ...(name === '' ? [] : [':name']), ...(act === undefined ? [] : [act])].join('/')
       const route = routes[`${operation.method} ${path}`]
       const began = parts.clock.elapsedMs()
-      const body = await route?.({ query: searchParams, name, limits })
+      const body = route && (await answered(route, { query: searchParams, name, limits }, parts.clock))
       return outcomeOf(body, limits.maxOutputBytes, parts.clock.elapsedMs() - began)
     },
     reconcile: async () => ({ state: 'unknown', reason: 'the gateway itself is only read' }),
@@ -66,6 +66,19 @@ export function openGatewayTarget(parts: GatewayParts): Executor {
       // Its stores are closed by who opened them.
     },
   }
+}
+
+/** @throws GatewayError cancelled, timeout */
+async function answered(route: (asked: Asked) => Answer, asked: Asked, clock: Clock): Promise<Json | undefined> {
+  const { signal, timeoutMs } = asked.limits
+  if (signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled before it began')
+  const over = new AbortController()
+  const limits = { ...asked.limits, signal: AbortSignal.any([signal, over.signal]) }
+  const answer = Promise.resolve(route({ ...asked, limits })).then((body) => ({ body }))
+  const found = await within({ clock, ms: timeoutMs, signal }, answer).finally(() => over.abort())
+  if (found !== undefined) return found.body
+  if (signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled')
+  throw new GatewayError('timeout', `no end within ${timeoutMs} ms`)
 }
 
 /** A body as 200, none as 404. @throws GatewayError operation_failed rather than cut JSON */
