@@ -6,6 +6,7 @@ import type { ApprovalState, Approvals, AuditLog, Outputs } from '../core/ports.
 import type { Target } from '../core/target.ts'
 import type { Tool } from '../core/tool.ts'
 import { type Clock, within } from '../lib/clock.ts'
+import { follow } from '../lib/follow.ts'
 import type { Json } from '../lib/json.ts'
 import type { Contacts } from './contacts.ts'
 
@@ -72,10 +73,19 @@ export function openGatewayTarget(parts: GatewayParts): Executor {
 async function answered(route: (asked: Asked) => Answer, asked: Asked, clock: Clock): Promise<Json | undefined> {
   const { signal, timeoutMs } = asked.limits
   if (signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled before it began')
-  const over = new AbortController()
-  const limits = { ...asked.limits, signal: AbortSignal.any([signal, over.signal]) }
-  const answer = Promise.resolve(route({ ...asked, limits })).then((body) => ({ body }))
-  const found = await within({ clock, ms: timeoutMs, signal }, answer).finally(() => over.abort())
+  const over = follow(signal)
+  const answer = route({ ...asked, limits: { ...asked.limits, signal: over.signal } })
+  if (!(answer instanceof Promise)) {
+    over.release()
+    return answer
+  }
+  const found = await within(
+    { clock, ms: timeoutMs, signal },
+    answer.then((body) => ({ body })),
+  ).finally(() => {
+    over.release()
+    over.abort()
+  })
   if (found !== undefined) return found.body
   if (signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled')
   throw new GatewayError('timeout', `no end within ${timeoutMs} ms`)

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Executor, Limits } from '../core/executor.ts'
 import type { Clock } from '../lib/clock.ts'
+import { follow } from '../lib/follow.ts'
 
 interface Waiting {
   begin(): void
@@ -37,8 +38,8 @@ export function limited(executor: Executor, concurrency: number, clock: Clock): 
 
 /** @throws GatewayError busy, cancelled: nothing was sent */
 async function wait(queue: Set<Waiting>, { signal, timeoutMs }: Limits, clock: Clock): Promise<void> {
-  const done = new AbortController()
-  const late = clock.sleep(timeoutMs, AbortSignal.any([signal, done.signal])).then(
+  const done = follow(signal)
+  const late = clock.sleep(timeoutMs, done.signal).then(
     () => new GatewayError('busy', `other operations kept this target busy for ${timeoutMs} ms`, { hint }),
     () => new GatewayError('cancelled', 'the caller cancelled before its turn came'),
   )
@@ -54,6 +55,7 @@ async function wait(queue: Set<Waiting>, { signal, timeoutMs }: Limits, clock: C
   }
   queue.add(waiting)
   const refused = await Promise.race([begun, late])
+  done.release()
   done.abort()
   // Its turn may come in the same moment as its end: then it has the place, and takes it.
   if (refused !== undefined && queue.delete(waiting)) throw refused

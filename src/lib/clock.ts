@@ -1,3 +1,5 @@
+import { follow } from './follow.ts'
+
 /** The only source of time. Tests hand in a clock that they move. */
 export interface Clock {
   now(): Date
@@ -31,10 +33,12 @@ export async function within<T>(
   { clock, ms, signal }: { readonly clock: Clock; readonly ms: number; readonly signal?: AbortSignal | undefined },
   work: Promise<T>,
 ): Promise<T | undefined> {
-  const over = new AbortController()
-  const either = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal])
-  const late = clock.sleep(ms, either).then(nothing, nothing)
-  return Promise.race([work, late]).finally(() => over.abort())
+  const over = follow(signal)
+  const late = clock.sleep(ms, over.signal).then(nothing, nothing)
+  return Promise.race([work, late]).finally(() => {
+    over.release()
+    over.abort()
+  })
 }
 
 const nothing = () => undefined

@@ -47,11 +47,19 @@ export function splitArguments(
   tool: Tool,
   args: Readonly<Record<string, unknown>>,
 ): { readonly common: CommonArguments; readonly input: Readonly<Record<string, unknown>> } {
-  const names = Object.keys(commonFor(tool).shape)
+  const names = commonNames(tool)
   const entries = Object.entries(args)
   const own = Object.fromEntries(entries.filter(([name]) => !names.includes(name)))
   const parsed = Common.safeParse(Object.fromEntries(entries.filter(([name]) => names.includes(name))))
   if (parsed.success) return { common: parsed.data, input: own }
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw new GatewayError('invalid_input', problems.join('; '), { hint: `${tool.name} also takes ${names.join(', ')}` })
+}
+
+const names = new WeakMap<Tool, readonly string[]>()
+
+function commonNames(tool: Tool): readonly string[] {
+  const known = names.get(tool) ?? Object.keys(commonFor(tool).shape)
+  names.set(tool, known)
+  return known
 }

@@ -1,20 +1,19 @@
 import {
   type AuthInfo,
   createMcpHandler,
-  DEFAULT_MAX_REQUEST_BODY_SIZE,
   isInitializeRequest,
   isJsonContentType,
   isLegacyRequest,
-  readRequestBody,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
-import { Hono } from 'hono'
+import type { Context } from 'hono'
+import { Hono } from 'hono/tiny'
 import type { Caller } from '../core/target.ts'
-import { type Clock, within } from '../lib/clock.ts'
-import { parseJson } from '../lib/json.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Authenticate, Authenticated } from './auth/authenticated.ts'
+import { type Bodies, openBodies } from './bodies.ts'
 import { callerOf } from './caller-of.ts'
 import { type Change, tell } from './changes.ts'
 import { type EventStreams, openEventStreams } from './event-streams.ts'
@@ -48,7 +47,6 @@ export interface HttpApp {
   close(withinMs: number): Promise<void>
 }
 
-const bodyWithinMs = 30_000
 const sweepEveryMs = 5000
 
 export function httpApp(parts: HttpParts): HttpApp {
@@ -60,27 +58,26 @@ export function httpApp(parts: HttpParts): HttpApp {
     legacy: 'reject',
     onerror: (error) => parts.log.debug('mcp', { error }),
   })
-  const serve = endpoint({ ...parts, streams, modern: modern.fetch })
+  const bodies = openBodies(clock)
+  const serve = endpoint({ ...parts, streams, bodies, modern: modern.fetch })
   const app = new Hono()
-  app.use(async (context, next) => {
-    const refused = refuseForeign(context.req.raw, parts.names)
-    if (refused === undefined) await next()
-    return refused
-  })
+  const authenticated = (context: Context, handle: (who: Authenticated) => Response | Promise<Response>) => {
+    const who = parts.authenticate(context.req.raw)
+    return who instanceof Response ? who : handle(who)
+  }
   app.get('/healthz', (context) => context.text('ok\n'))
   app.get('/readyz', (context) => (parts.ready() ? context.text('ready\n') : context.text('not ready\n', 503)))
-  app.all('*', (context) => {
-    const who = parts.authenticate(context.req.raw)
-    if (who instanceof Response) return who
-    return context.req.path === '/mcp' ? serve(context.req.raw, who) : context.text('not found; MCP is at /mcp\n', 404)
-  })
+  app.all('/mcp', (context) => authenticated(context, (who) => serve(context.req.raw, who)))
+  // Who is not known learns nothing of what is there and what is not.
+  app.notFound((context) => authenticated(context, () => context.text('not found; MCP is at /mcp\n', 404)))
   void sweep(clock, stop.signal, () => {
     streams.endStale()
     sessions.endIdle()
+    bodies.endLate()
   })
   return {
     async fetch(request) {
-      const answer = Promise.resolve(app.fetch(request))
+      const answer = Promise.resolve(refuseForeign(request, parts.names) ?? app.fetch(request))
       calls.add(answer)
       try {
         return await answer
@@ -120,6 +117,7 @@ async function quiet(clock: Clock, withinMs: number, isQuiet: () => boolean): Pr
 
 interface EndpointParts extends HttpParts {
   readonly streams: EventStreams
+  readonly bodies: Bodies
   modern(request: Request, options: { readonly authInfo: AuthInfo; readonly parsedBody: unknown }): Promise<Response>
 }
 
@@ -137,7 +135,7 @@ function endpoint(parts: EndpointParts): (request: Request, who: Authenticated) 
 async function post(parts: EndpointParts, request: Request, who: Authenticated): Promise<Response> {
   if (!isJsonContentType(request.headers.get('content-type')))
     return rpcError(415, -32000, 'Content-Type must be application/json')
-  const body = await bodyOf(parts.clock, request)
+  const body = await parts.bodies.read(request)
   if (body instanceof Response) return body
   const refused = await parts.refuse?.(who.caller, body.json)
   if (refused !== undefined) return refused
@@ -155,18 +153,6 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
 
 const isListen = (message: unknown): boolean =>
   typeof message === 'object' && message !== null && Reflect.get(message, 'method') === 'subscriptions/listen'
-
-/** The one JSON-RPC message of a request. Batches were removed in 2025-06-18, and are refused in all revisions. */
-async function bodyOf(clock: Clock, request: Request): Promise<{ readonly json: unknown } | Response> {
-  const read = await within({ clock, ms: bodyWithinMs }, readRequestBody(request))
-  if (read === undefined) return rpcError(408, -32000, `the body did not arrive within ${bodyWithinMs / 1000} s`)
-  if (read.tooLarge)
-    return rpcError(413, -32000, `a message may have ${DEFAULT_MAX_REQUEST_BODY_SIZE / 1024 / 1024} MiB at most`)
-  const json = parseJson(read.text)
-  if (json === undefined) return rpcError(400, -32700, 'the body is not JSON')
-  if (Array.isArray(json)) return rpcError(400, -32600, 'batches are not served: send one message a request')
-  return { json }
-}
 
 interface Exchange {
   readonly request: Request

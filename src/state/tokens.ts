@@ -62,6 +62,7 @@ interface Remembered {
 
 const shape = /^tops_([a-z0-9]{4,32})_[a-z0-9]{32,128}$/
 const rememberedMs = 5000
+const noticedWithinMs = 50
 const maxRemembered = 1000
 const maxLifeMs = 366 * 86_400_000
 
@@ -69,9 +70,12 @@ const maxLifeMs = 366 * 86_400_000
 export function openTokens({ database, now, newId }: TokenOptions): TokenStore {
   const remembered = new Map<string, Remembered>()
   let version: number | undefined
+  let lookedAt = Number.NEGATIVE_INFINITY
 
-  /** Any commit of another process to the database, as of a revocation, makes us ask again. */
-  const forgetWhenChanged = (): void => {
+  /** Any commit of another process to the database, as of a revocation, makes us ask again; noticed within 50 ms. */
+  const forgetWhenChanged = (ms: number): void => {
+    if (ms >= lookedAt && ms - lookedAt < noticedWithinMs) return
+    lookedAt = ms
     const seen = database.dataVersion()
     if (seen !== version) remembered.clear()
     version = seen
@@ -96,7 +100,7 @@ export function openTokens({ database, now, newId }: TokenOptions): TokenStore {
       if (!shape.test(token)) return undefined
       const ms = now().getTime()
       const hash = sha256(token)
-      forgetWhenChanged()
+      forgetWhenChanged(ms)
       const known = remembered.get(hash)
       const fresh = known !== undefined && ms >= known.at && ms - known.at <= rememberedMs
       const verified = fresh ? known.verified : remember(hash, proven(token, hash), ms)
