@@ -118,7 +118,8 @@ async function openApp(parts: Parts): Promise<App> {
     tools,
     callTool: (tool, args) =>
       callTool(current(), tool, { args, caller: { id: `cli:${uid}`, scopes: capabilities }, signal: never }),
-    serveStdio: () => serve(serveStdio({ caller: stdioCaller(parts), stdin: process.stdin, current })),
+    serveStdio: () =>
+      serve(serveStdio({ caller: stdioCaller(parts), stdin: process.stdin, stdout: process.stdout, current })),
     async serveHttp() {
       const { listen: address, baseUrl, authMode } = settings
       const { audit, tokens } = state

@@ -1,5 +1,5 @@
 import type { Server } from '@modelcontextprotocol/server'
-import { serveStdio as serve } from '@modelcontextprotocol/server/stdio'
+import { StdioServerTransport, serveStdio as serve } from '@modelcontextprotocol/server/stdio'
 import type { Caller } from '../core/target.ts'
 import { type Change, tell } from './changes.ts'
 import { mcpServer } from './mcp.ts'
@@ -9,11 +9,12 @@ import type { McpParts } from './mcp-parts.ts'
 export interface StdioParts {
   readonly caller: Caller
   readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
   current(): McpParts
 }
 
 export interface StdioService {
-  /** Resolves when the client has closed stdin. */
+  /** Resolves when the client has closed stdin or stdout, or sent a message beyond all measure (10 MB). */
   readonly ended: Promise<void>
   /** Tells the client that tools or a resource have changed. */
   changed(what: Change): void
@@ -21,15 +22,17 @@ export interface StdioService {
 }
 
 /** Serves both protocol eras over stdin and stdout. */
-export function serveStdio({ caller, stdin, current }: StdioParts): StdioService {
+export function serveStdio({ caller, stdin, stdout, current }: StdioParts): StdioService {
   const servers = new Set<Server>()
-  const ended = new Promise<void>((resolve) => stdin.once('end', resolve).once('close', resolve))
-  const handle = serve(() => {
+  const transport = new StdioServerTransport(stdin, stdout)
+  const ended = closed(transport)
+  const serving = (): Server => {
     const server = mcpServer({ current, callerOf: () => caller })
     servers.add(server)
     server.onclose = () => servers.delete(server)
     return server
-  })
+  }
+  const handle = serve(serving, { transport })
   return {
     ended,
     changed(what) {
@@ -37,4 +40,15 @@ export function serveStdio({ caller, stdin, current }: StdioParts): StdioService
     },
     close: () => handle.close(),
   }
+}
+
+/** The transport closes itself when the client is gone; nobody else is told. */
+function closed(transport: StdioServerTransport): Promise<void> {
+  const close = transport.close.bind(transport)
+  return new Promise((resolve) => {
+    transport.close = async () => {
+      await close()
+      resolve()
+    }
+  })
 }

@@ -110,7 +110,7 @@ describe('E5: the audit log', () => {
   test('has every call with caller, arguments and end; line breaks and escapes in arguments make no line of their own', () => {
     const forged = 'x\n{"seq":99,"event":"finished","result":"done"}\x1b[2K'
     spawnSync(binary, ['call', 'explain_policy', `--tool=${forged}`], { env: place.env })
-    const lines = place.run(['audit', 'tail', '--json', '-n', '1']).trim().split('\n')
+    const lines = place.run(['audit', 'tail', '--json', '--limit=1']).trim().split('\n')
     expect(lines).toHaveLength(1)
     const record = JSON.parse(lines[0] ?? '')
     expect(record).toMatchObject({ tool: 'explain_policy', input: { tool: forged }, result: 'unknown_tool' })
