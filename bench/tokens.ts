@@ -5,9 +5,8 @@ import { ask, type ListedTool, type Running } from './servers.ts'
 /** Arguments for tools that need some. */
 const examples: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   file_operations: { action: 'list', path: '/var/log' },
-  get_service_status: { unit: 'ssh' },
   explain_policy: { tool: 'get_system_status' },
-  health_check: { url: 'http://127.0.0.1:18081/' },
+  health_check: { targets: ['local'] },
 }
 
 /** What `tools/list` and each reading tool's answer cost a model (o200k), beside the same data as JSON. */

@@ -23,7 +23,7 @@ export function argumentsIn(schema: Schema): readonly Argument[] {
     type: typeOf(field),
     required: schema.required?.includes(name) ?? false,
     fallback: typeof field === 'object' && field.default !== undefined ? JSON.stringify(field.default) : undefined,
-    description: (typeof field === 'object' && field.description) || '',
+    description: typeof field === 'object' ? (field.description ?? field.$comment ?? '') : '',
   }))
 }
 

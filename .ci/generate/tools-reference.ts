@@ -42,7 +42,7 @@ function section(tool: Tool): string {
     description,
     facts.join(' · '),
     own.length === 0 ? 'No arguments of its own.' : argumentTable(own),
-    `Also ${shared.join(', ')}.`,
+    ...(shared.length === 0 ? [] : [`Also ${shared.join(', ')}.`]),
   ].join('\n\n')
 }
 

@@ -17,13 +17,20 @@ const batch = z.strictObject({
 
 /** What is split off the arguments of a call before its tool sees them. */
 const Common = z.object({
-  /** `list_targets` tells what it takes: once, rather than at every tool. */
-  targets: targets.optional(),
-  format: format.optional(),
+  // What stands in a comment is for people: list_targets tells models what targets takes, once.
+  targets: targets.optional().meta({
+    $comment:
+      'ids, `tag:x`, `kind:x`, `cluster:x`, `segment:x`, globs (`web-*`) or `all`; left out: `local`, the gateway for its own tools, or the only target that fits',
+  }),
+  format: format.optional().meta({ $comment: 'left out: the smaller of the two' }),
   dry_run: z.boolean().optional().describe('only show the plan'),
   approval: z.string().max(40).optional().describe('id of a granted one'),
   request_id: z.string().min(1).max(80).optional().describe('a repeat gets the first end'),
-  batch: batch.optional(),
+  batch: batch
+    .optional()
+    .meta({
+      $comment: 'on many targets: `{size, max_failures}`, so many at a time, no further after so many failures',
+    }),
 })
 
 export type CommonArguments = z.output<typeof Common>
