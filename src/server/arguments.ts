@@ -26,11 +26,9 @@ const Common = z.object({
   dry_run: z.boolean().optional().describe('only show the plan'),
   approval: z.string().max(40).optional().describe('id of a granted one'),
   request_id: z.string().min(1).max(80).optional().describe('a repeat gets the first end'),
-  batch: batch
-    .optional()
-    .meta({
-      $comment: 'on many targets: `{size, max_failures}`, so many at a time, no further after so many failures',
-    }),
+  batch: batch.optional().meta({
+    $comment: 'on many targets: `{size, max_failures}`, so many at a time, no further after so many failures',
+  }),
 })
 
 export type CommonArguments = z.output<typeof Common>

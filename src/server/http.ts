@@ -28,8 +28,8 @@ export interface HttpParts {
   readonly sessions: Sessions
   readonly clock: Clock
   readonly log: Logger
-  /** One MCP server for one caller: for one request, or for one session. */
-  serverFor(caller: Caller): Server
+  /** One MCP server for one caller: for a session, or for one request of this method. */
+  serverFor(caller: Caller, only?: string): Server
   /** Whether calls can be answered now: the audit log can be written. */
   ready(): boolean
   /** A refusal by what the message asks for, before a server sees it: 403 insufficient_scope. */
@@ -140,7 +140,7 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
   const refused = await parts.refuse?.(who.caller, body.json)
   if (refused !== undefined) return refused
   if (!(await isLegacyRequest(request, body.json))) {
-    const kind = isListen(body.json) ? 'listen' : 'call'
+    const kind = methodOf(body.json) === 'subscriptions/listen' ? 'listen' : 'call'
     const response = await parts.modern(request, { authInfo: authInfoOf(who.caller), parsedBody: body.json })
     return parts.streams.opened(response, { who, kind })
   }
@@ -151,8 +151,10 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
   return once(parts, { request: tolerant, who, body: body.json })
 }
 
-const isListen = (message: unknown): boolean =>
-  typeof message === 'object' && message !== null && Reflect.get(message, 'method') === 'subscriptions/listen'
+function methodOf(message: unknown): string | undefined {
+  const method = typeof message === 'object' && message !== null ? Reflect.get(message, 'method') : undefined
+  return typeof method === 'string' ? method : undefined
+}
 
 interface Exchange {
   readonly request: Request
@@ -195,7 +197,7 @@ async function initialize(parts: EndpointParts, { request, who, body }: Exchange
 
 /** A message without a session: a server of its own for one answer, as JSON. */
 async function once(parts: EndpointParts, { request, who, body }: Exchange): Promise<Response> {
-  const server = parts.serverFor(who.caller)
+  const server = parts.serverFor(who.caller, methodOf(body))
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true, keepAliveMs: 0 })
   await server.connect(transport)
   const gone = (): void => void server.close()

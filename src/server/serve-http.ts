@@ -54,7 +54,7 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
     sessions: openSessions({ clock, newId: () => parts.newId(32) }),
     clock,
     log,
-    serverFor: () => mcpServer({ current, callerOf }),
+    serverFor: (_caller, only) => mcpServer({ current, callerOf, only }),
     ready: parts.ready,
     refuse: refuseByScope(current),
     foreignSession: (caller, session) => {

@@ -1,7 +1,7 @@
 import type { Capability } from '../../core/capability.ts'
 import type { Caller } from '../../core/target.ts'
 import { capabilityOn, type Tool } from '../../core/tool.ts'
-import { callTool } from '../mcp.ts'
+import { callTool } from '../call-tool.ts'
 import type { McpParts } from '../mcp-parts.ts'
 import { insufficientScope } from './authenticated.ts'
 
