@@ -17,13 +17,11 @@ const secretName =
   /(?:^|[_\W])(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|authorization|cookie|dsn|psk|bearer|api_?key|access_?key|private_?key|secret_?key|signing_?key|auth)s?(?:_?\d{1,3})?$/
 
 /**
- * Secrets that their shape betrays. Loops are bounded, or stand last in a match or begin only once in a run of what they
- * take: matching is linear.
+ * Secrets that their shape betrays. Loops are bounded, or stand last in a match, or begin only once in a run of what they
+ * take: matching is linear. No group loops without bound: over a megabyte engines give up on those, or throw.
  */
 const shapes: readonly RegExp[] = [
-  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----))*(?:-----END [A-Z0-9 ]{0,40}-----)?/g,
-  // The end of a key whose beginning is not shown: whole lines of base64 before it.
-  /(?<!^[\w+/=]{1,80}\n)(?:^[\w+/=]{1,80}\n)+-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/gm,
+  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-{1,4}[^-]+){0,200}(?:-----END [A-Z0-9 ]{0,40}-----)?/g,
   /tops_[a-z0-9]{4,32}_[a-z0-9]{32,}/g,
   /\bA[KS]IA[0-9A-Z]{16}\b/g,
   /\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|tskey-[\w-]{10,}|sk-(?:proj-|ant-)?\w{20,}[\w-]*)/g,
@@ -33,15 +31,22 @@ const shapes: readonly RegExp[] = [
 const keyName = '(?:api|access|private|signing|secret)[-_]?key'
 const word = `(?:pass(?:word|phrase|code)|(?<![a-z])pass|pwd|secret|token|credentials?|${keyName})\\d{0,2}`
 const header = '(?:authorization|cookie|x-[\\w-]{0,40}(?:key|token))'
-const between = `\\s{0,4}(?:={1,2}>?|:=?)\\s{0,4}`
+const between = '\\s{0,4}(?:={1,2}>?|:=?)\\s{0,4}'
 const any = `(?:${word}|passwd\\d{0,2}|${header})`
 
 /** Secrets that what stands before them betrays: group 1 stays, group 2 is replaced. */
 const led: readonly RegExp[] = [
-  // `"token": "x"`, `password='x y'`, and the same in JSON that is itself a string.
-  new RegExp(`(${any}["']?${between}")((?:\\\\[^\\n]|[^"\\\\\\n])+)`, 'gi'),
-  new RegExp(`(${any}["']?${between}')((?:\\\\[^\\n]|[^'\\\\\\n])+)`, 'gi'),
-  new RegExp(`(${any}\\\\{1,3}["']${between}\\\\{1,3}["'])((?:(?!(?<!\\\\)\\\\{1,3}["'])[^\\n])+)`, 'gi'),
+  // `"token": "x"`, `password='x y'`, then the same in JSON that is itself a string, once and twice.
+  new RegExp(`(${any}["']?${between}")([^"\\\\\\n]*(?:\\\\[^\\n][^"\\\\\\n]*){0,1000})`, 'gi'),
+  new RegExp(`(${any}["']?${between}')([^'\\\\\\n]*(?:\\\\[^\\n][^'\\\\\\n]*){0,1000})`, 'gi'),
+  new RegExp(
+    `(${any}(?:\\\\?["'])?${between}\\\\["'])([^\\\\\\n]*(?:\\\\(?:\\\\\\\\["']|\\\\|[^"'\\\\\\n])[^\\\\\\n]*){0,1000})`,
+    'gi',
+  ),
+  new RegExp(
+    `(${any}(?:\\\\{3}["'])?${between}\\\\{3}["'])([^\\\\\\n]*(?:(?:\\\\{4,8}[^\\\\\\n]|\\\\{1,2}[^"'\\\\\\n])[^\\\\\\n]*){0,1000})`,
+    'gi',
+  ),
   // A header in quotes ends with them, any other with its line.
   new RegExp(`(?<=")(${header}\\s{0,4}:\\s{0,4})([^\\s"][^"\\\\\\n]*)`, 'gi'),
   new RegExp(`(?<=')(${header}\\s{0,4}:\\s{0,4})([^\\s'][^'\\\\\\n]*)`, 'gi'),
@@ -84,7 +89,10 @@ export function redactor({ held, key }: RedactorParts): (value: unknown) => unkn
   const inText = (text: string): string => {
     const own = pattern === undefined ? text : text.replace(pattern, markOf)
     if (!suspicious.test(own)) return own
-    const shaped = shapes.reduce((rest, shape) => rest.replace(shape, markOf), own)
+    const shaped = withoutKeyEnds(
+      shapes.reduce((rest, shape) => rest.replace(shape, markOf), own),
+      markOf,
+    )
     return led.reduce(
       (rest, shape) => rest.replace(shape, (_, before, secret) => before + marked(before, secret)),
       shaped,
@@ -92,7 +100,7 @@ export function redactor({ held, key }: RedactorParts): (value: unknown) => unkn
   }
   /** A mark stays the mark it is, also with a word beside it: `Bearer [redacted:…]`. */
   const marked = (name: string, secret: string): string => {
-    if (noSecret.test(secret) || isDirectory(name, secret)) return secret
+    if (secret === '' || noSecret.test(secret) || isDirectory(name, secret)) return secret
     return someMark.exec(secret)?.[0] ?? markOf(secret)
   }
   const walk = (value: unknown, secretUnder: string | undefined): unknown => {
@@ -111,6 +119,28 @@ export function redactor({ held, key }: RedactorParts): (value: unknown) => unkn
     )
   }
   return (value) => walk(value, undefined)
+}
+
+const keyEnd = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
+const keyLine = /^\s{0,40}[\w+/=]{1,80}\s?$/
+
+/** The last lines of a private key whose beginning is not shown, as of `tail`. */
+function withoutKeyEnds(text: string, markOf: (secret: string) => string): string {
+  let shown = ''
+  let from = 0
+  for (const { 0: end, index } of text.matchAll(keyEnd)) {
+    const limit = from
+    let start = text.lastIndexOf('\n', index) + 1
+    while (start > limit) {
+      const before = start < 2 ? 0 : text.lastIndexOf('\n', start - 2) + 1
+      if (before < limit || !keyLine.test(text.slice(before, start - 1))) break
+      start = before
+    }
+    from = index + end.length
+    start = Math.max(start, limit)
+    shown += text.slice(limit, start) + markOf(text.slice(start, from))
+  }
+  return shown + text.slice(from)
 }
 
 /** `PWD=/root` is where a process stands. */
