@@ -1,5 +1,4 @@
 import { isAbsolute, join, resolve } from 'node:path'
-import type { RawTarget } from './schema.ts'
 import type {
   Connection,
   Discovery,
@@ -9,7 +8,8 @@ import type {
   HttpConnection,
   ProxmoxConnection,
   SshConnection,
-} from './targets-config.ts'
+} from '../core/connection.ts'
+import type { RawTarget } from './schema.ts'
 
 /** Where relative paths of the file count from. */
 export interface Folders {

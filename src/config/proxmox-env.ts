@@ -1,4 +1,5 @@
 import { capabilityWords, expandCapabilities } from '../core/capability.ts'
+import type { ProxmoxConnection } from '../core/connection.ts'
 import { defaultConstraints } from '../core/target.ts'
 import { parseJson } from '../lib/json.ts'
 import { Secret } from '../lib/secret.ts'
@@ -6,7 +7,7 @@ import { discovery, withoutSlash } from './build-connection.ts'
 import { type Problem, quoted } from './problem.ts'
 import { suggest } from './suggest.ts'
 import { idFinding } from './target-id.ts'
-import type { ConfiguredTarget, ProxmoxConnection } from './targets-config.ts'
+import type { ConfiguredTarget } from './targets-config.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

@@ -1,3 +1,4 @@
+import type { Connection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Target } from '../core/target.ts'
@@ -10,8 +11,13 @@ export interface ExecutorParts extends Omit<LocalOptions, 'sudo'> {
   readonly gateway: Executor
 }
 
+/** A target and how it is reached; the gateway itself needs no way. */
+export interface ReachedTarget extends Target {
+  readonly connection?: Connection | undefined
+}
+
 /** Who performs on a target; kinds that this version does not perform on may be declared, and say so when asked. */
-export function executorOf({ gateway, ...local }: ExecutorParts, { id, kind, constraints }: Target): Executor {
+export function executorOf({ gateway, ...local }: ExecutorParts, { id, kind, constraints }: ReachedTarget): Executor {
   if (kind === 'gateway') return gateway
   if (kind === 'local') {
     const sudo = { policy: constraints.sudoPolicy, commands: constraints.sudoCommands }

@@ -6,7 +6,8 @@ import { inspect } from 'node:util'
 import { defaultTargetsYaml } from '../../src/config/default.ts'
 import { loadTargets, parseTargets } from '../../src/config/load.ts'
 import { problemLine } from '../../src/config/problem.ts'
-import type { Connection, TargetsConfig } from '../../src/config/targets-config.ts'
+import type { TargetsConfig } from '../../src/config/targets-config.ts'
+import type { Connection } from '../../src/core/connection.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tailops-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
