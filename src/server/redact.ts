@@ -56,7 +56,7 @@ const led: readonly RegExp[] = [
   /(![\w.-]{1,64}=)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/gi,
   // `token=x`, `'token': x`.
   new RegExp(
-    `((?:${word}|passwd\\d{0,2})(?:["']?\\s{0,4}={1,2}>?\\s{0,4}|["']\\s{0,4}:\\s{0,4}))([^\\s"',;&\\\\]+)`,
+    `((?:${word}|passwd\\d{0,2})(?:["']?\\s{0,4}={1,2}>?\\s{0,4}|["']\\s{0,4}:\\s{0,4}))([^\\s"',;&\\\\=>][^\\s"',;&\\\\]*)`,
     'gi',
   ),
   // `token: x`; not `token:x`, which is how callers are named, `invalid token: x`, nor `passwd: x` of nsswitch.conf.
