@@ -16,7 +16,7 @@ import type { Targets } from './core/ports.ts'
 import { type Caller, defaultConstraints, type Target } from './core/target.ts'
 import { type Contacts, openContacts } from './executors/contacts.ts'
 import { openGatewayTarget } from './executors/gateway.ts'
-import { executorOf } from './executors/index.ts'
+import { executorOf, type ReachedTarget } from './executors/index.ts'
 import { call, type Gateway } from './gateway/call.ts'
 import { type Jobs, openJobs } from './gateway/jobs.ts'
 import { reconcileOrphans } from './gateway/reconcile.ts'
@@ -214,7 +214,7 @@ function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, ans
     constraints: defaultConstraints,
     segment,
   } as const
-  const all: readonly Target[] = [own, ...config.targets]
+  const all: readonly ReachedTarget[] = [own, ...config.targets]
   const loadedAt = systemClock.now().toISOString()
   const health = () => ({
     version,
@@ -242,12 +242,16 @@ function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, ans
   const env = { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() }
   const local = { stepsDir: join(stateDir, 'steps'), scripts, env, uid, clock: systemClock }
   const opened = new Map<string, Executor>()
-  const open = (target: Target): Executor => {
-    const executor = contacts.watched(target.id, executorOf({ ...local, gateway }, target))
-    opened.set(target.id, executor)
-    return executor
+  const executor = ({ id }: Target): Executor => {
+    const known = opened.get(id)
+    if (known !== undefined) return known
+    const target = all.find((candidate) => candidate.id === id)
+    if (target === undefined) throw new TypeError(`no target ${id}`)
+    const made = contacts.watched(id, executorOf({ ...local, gateway }, target))
+    opened.set(id, made)
+    return made
   }
-  return { all, executor: (target) => opened.get(target.id) ?? open(target) }
+  return { all, executor }
 }
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
