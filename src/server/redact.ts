@@ -123,24 +123,31 @@ export function redactor({ held, key }: RedactorParts): (value: unknown) => unkn
 
 const keyEnd = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
 const keyLine = /^\s{0,40}[\w+/=]{1,80}\s?$/
+/** More than a line of a key has. */
+const longestLine = 130
 
 /** The last lines of a private key whose beginning is not shown, as of `tail`. */
 function withoutKeyEnds(text: string, markOf: (secret: string) => string): string {
   let shown = ''
   let from = 0
   for (const { 0: end, index } of text.matchAll(keyEnd)) {
-    const limit = from
-    let start = text.lastIndexOf('\n', index) + 1
-    while (start > limit) {
-      const before = start < 2 ? 0 : text.lastIndexOf('\n', start - 2) + 1
-      if (before < limit || !keyLine.test(text.slice(before, start - 1))) break
-      start = before
+    let start = startOfLine(text, index, from)
+    if (text.slice(start, index).trim() !== '') start = index
+    while (start > from && text[start - 1] === '\n') {
+      const line = startOfLine(text, start - 1, from)
+      if (!keyLine.test(text.slice(line, start - 1))) break
+      start = line
     }
+    shown += text.slice(from, start) + markOf(text.slice(start, index + end.length))
     from = index + end.length
-    start = Math.max(start, limit)
-    shown += text.slice(limit, start) + markOf(text.slice(start, from))
   }
   return shown + text.slice(from)
+}
+
+/** Where the line before `end` begins; never before `least`, nor farther away than a line of a key is long. */
+function startOfLine(text: string, end: number, least: number): number {
+  const from = Math.max(least, end - longestLine)
+  return from + text.slice(from, end).lastIndexOf('\n') + 1
 }
 
 /** `PWD=/root` is where a process stands. */

@@ -13,55 +13,20 @@ const shown = (value: unknown): string => JSON.stringify(redact(value)).replace(
 
 describe('values under the name of a secret', () => {
   const names = [
-    'password',
-    'db_password',
-    'passwd',
-    'passphrase',
-    'secret',
-    'client_secret',
-    'token',
-    'access_token',
-    'apiKey',
-    'api-key',
-    'API_KEY',
-    'privateKey',
-    'Authorization',
-    'x-auth-token',
-    'cookie',
-    'credentials',
-    'DSN',
-    'DBPassword',
-    'userPasswd',
-    'password2',
-    'secret_access_key',
-    'Set-Cookie',
-    'wifi.psk',
-    'pwd',
+    ...'password db_password passwd passphrase secret client_secret token access_token apiKey api-key API_KEY privateKey'.split(
+      ' ',
+    ),
+    ...'Authorization x-auth-token cookie credentials DSN DBPassword userPasswd password2 secret_access_key Set-Cookie wifi.psk pwd'.split(
+      ' ',
+    ),
   ]
   test.each(names)('%s', (name) => {
     expect(shown({ [name]: 'value', rest: 'kept' })).toBe(JSON.stringify({ [name]: '#', rest: 'kept' }))
   })
 
   const ordinary = [
-    'tokens_used',
-    'secret_count',
-    'key',
-    'keyboard',
-    'author',
-    'authority',
-    'passed',
-    'compass',
-    'tokenizer',
-    'monkey',
-    'id',
-    'token_count',
-    'max_tokens_per_day',
-    'public_key',
-    'key_id',
-    'secretary',
-    'cookies_enabled',
-    'oauth',
-    'constructor',
+    ...'tokens_used secret_count key keyboard author authority passed compass tokenizer monkey'.split(' '),
+    ...'id token_count max_tokens_per_day public_key key_id secretary cookies_enabled oauth constructor'.split(' '),
   ]
   test.each(ordinary)('%s is no such name', (name) => {
     expect(shown({ [name]: 'value' })).toBe(JSON.stringify({ [name]: 'value' }))
@@ -241,6 +206,9 @@ describe('what its shape betrays', () => {
     ],
     ['-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOYBF\n-----END PGP PRIVATE KEY BLOCK-----\nx', '#\nx'],
     ['"-----BEGIN EC PRIVATE KEY-----\\nMHcC\\n-----END EC PRIVATE KEY-----\\n"', '"#\\n"'],
+    ['  QUJD\n  REVG\n  -----END RSA PRIVATE KEY-----', '#'],
+    ['two words\nREVG\r\n-----END RSA PRIVATE KEY-----', 'two words\n#'],
+    ['ends with -----END PRIVATE KEY-----', 'ends with #'],
     ['log of tail:\nQmFzZTY0\nbGluZXM=\n-----END PRIVATE KEY-----\nx', 'log of tail:\n#\nx'],
   ]
   test.each(cases)('%j', (printed, seen) => {
@@ -376,12 +344,15 @@ const hostile = [
   ],
 ]
 
-test('a megabyte of hostile text takes no longer than one with secrets here and there, within a factor of 40', () => {
+test('a megabyte of hostile text takes no longer than one with secrets here and there, within a factor of 10', () => {
   const size = 1_000_000
-  const usual = time(() => redact('sshd[812]: token=abcdef from https://me:pass@host/x\n'.repeat(size / 52)))
+  const usual = Math.max(
+    20,
+    time(() => redact('sshd[812]: token=abcdef from https://me:pass@host/x\n'.repeat(size / 52))),
+  )
   for (const part of hostile)
-    expect([part, time(() => redact(part.repeat(size / part.length))) / usual < 40]).toEqual([part, true])
-})
+    expect([part, time(() => redact(part.repeat(size / part.length))) / usual < 10]).toEqual([part, true])
+}, 60_000)
 
 test.each(['password="', '-----BEGIN PRIVATE KEY-----', 'Authorization: ', 'eyJaaaaaaaa.eyJ', 'ghp_', '"token": "'])(
   'a secret of megabytes after %j is marked whole',
@@ -400,10 +371,7 @@ function stringsIn(value: unknown): readonly string[] {
 const atobLoosely = (text: string): string => Buffer.from(text, 'base64').toString('latin1')
 
 function time(work: () => unknown): number {
-  const took = Array.from({ length: 2 }, () => {
-    const began = performance.now()
-    work()
-    return performance.now() - began
-  })
-  return Math.max(2, Math.min(...took))
+  const began = performance.now()
+  work()
+  return performance.now() - began
 }
