@@ -20,8 +20,11 @@ const secretName =
  * Secrets that their shape betrays. Loops are bounded, or stand last in a match, or begin only once in a run of what they
  * take: matching is linear. No group loops without bound: over a megabyte engines give up on those, or throw.
  */
+const keyBlock =
+  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-{1,4}[^-]+){0,200}(?:-----END [A-Z0-9 ]{0,40}-----)?/g
+
+/** Of one word each. */
 const shapes: readonly RegExp[] = [
-  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-{1,4}[^-]+){0,200}(?:-----END [A-Z0-9 ]{0,40}-----)?/g,
   /tops_[a-z0-9]{4,32}_[a-z0-9]{32,}/g,
   /\bA[KS]IA[0-9A-Z]{16}\b/g,
   /\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|tskey-[\w-]{10,}|sk-(?:proj-|ant-)?\w{20,}[\w-]*)/g,
@@ -52,8 +55,8 @@ const led: readonly RegExp[] = [
   new RegExp(`(?<=')(${header}\\s{0,4}:\\s{0,4})([^\\s'][^'\\\\\\n]*)`, 'gi'),
   new RegExp(`(?<!["'])(${header}\\s{0,4}:\\s{0,4})([^\\s"'\\\\][^\\n]*)`, 'gi'),
   /(\bbearer (?=[\w.~+/-]{0,64}\d))([\w.~+/-]{8,}=*)/gi,
-  /(:\/\/[^\s/:@"'<>]{0,256}:)([^\s/"'<>]{1,1024})(?=@)/g,
-  /(![\w.-]{1,64}=)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/gi,
+  /(:\/\/[^\s/:@"'<>[]{0,256}:)([^\s/"'<>]{1,1024})(?=@)/g,
+  /(![\w.-]{1,64}=)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w-])/gi,
   // `token=x`, `'token': x`.
   new RegExp(
     `((?:${word}|passwd\\d{0,2})(?:["']?\\s{0,4}={1,2}>?\\s{0,4}|["']\\s{0,4}:\\s{0,4}))([^\\s"',;&\\\\=>][^\\s"',;&\\\\]*)`,
@@ -89,10 +92,8 @@ export function redactor({ held, key }: RedactorParts): (value: unknown) => unkn
   const inText = (text: string): string => {
     const own = pattern === undefined ? text : text.replace(pattern, markOf)
     if (!suspicious.test(own)) return own
-    const shaped = withoutKeyEnds(
-      shapes.reduce((rest, shape) => rest.replace(shape, markOf), own),
-      markOf,
-    )
+    const keyless = withoutKeyEnds(own.replace(keyBlock, markOf), markOf)
+    const shaped = shapes.reduce((rest, shape) => rest.replace(shape, markOf), keyless)
     return led.reduce(
       (rest, shape) => rest.replace(shape, (_, before, secret) => before + marked(before, secret)),
       shaped,

@@ -209,6 +209,8 @@ describe('what its shape betrays', () => {
     ['  QUJD\n  REVG\n  -----END RSA PRIVATE KEY-----', '#'],
     ['two words\nREVG\r\n-----END RSA PRIVATE KEY-----', 'two words\n#'],
     ['ends with -----END PRIVATE KEY-----', 'ends with #'],
+    ['-----END PRIVATE KEY-----eyJabcdefgh.eyJabcdefgh.', '##'],
+    ['://password=password,@', '://password=#,@'],
     ['log of tail:\nQmFzZTY0\nbGluZXM=\n-----END PRIVATE KEY-----\nx', 'log of tail:\n#\nx'],
   ]
   test.each(cases)('%j', (printed, seen) => {
