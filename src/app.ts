@@ -1,43 +1,17 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { homedir, hostname } from 'node:os'
-import { join } from 'node:path'
-import type { App, Terminal, World } from './cli/command.ts'
+import { homedir } from 'node:os'
+import type { Terminal, World } from './cli/command.ts'
 import { openTerminal } from './cli/terminal.ts'
-import { loadTargets } from './config/load.ts'
 import { severityLine } from './config/problem.ts'
-import { defaultConfigPath, defaultStateDir, readSettings, type Settings } from './config/settings.ts'
-import type { TargetsConfig } from './config/targets-config.ts'
-import { capabilities } from './core/capability.ts'
+import { defaultStateDir, readSettings, type Settings } from './config/settings.ts'
 import { GatewayError } from './core/errors.ts'
-import type { Executor } from './core/executor.ts'
-import { defaultPolicy } from './core/policy.ts'
-import type { Targets } from './core/ports.ts'
-import { type Caller, defaultConstraints, type Target } from './core/target.ts'
-import { type Contacts, openContacts } from './executors/contacts.ts'
-import { openGatewayTarget } from './executors/gateway.ts'
-import { executorOf, type ReachedTarget } from './executors/index.ts'
-import { call, type Gateway } from './gateway/call.ts'
-import { type Jobs, openJobs } from './gateway/jobs.ts'
-import { reconcileOrphans } from './gateway/reconcile.ts'
-import { knownTargets, visibleTools } from './gateway/visible-tools.ts'
-import { answerOfJob } from './gateway/wait-for-end.ts'
+import type { OpenApp } from './gateway-app.ts'
 import { systemClock } from './lib/clock.ts'
-import type { Json } from './lib/json.ts'
 import { type Logger, logger } from './lib/log.ts'
 import { isProcessAlive, processIdentity } from './lib/process-identity.ts'
 import { randomId } from './lib/random-id.ts'
-import { secretsIn } from './lib/secret.ts'
 import { version } from './lib/version.ts'
-import { scripts } from './scripts/index.ts'
-import { callTool } from './server/call-tool.ts'
-import { openDoor } from './server/door.ts'
-import type { McpParts } from './server/mcp-parts.ts'
-import { serveHttp } from './server/serve-http.ts'
-import { serveStdio } from './server/stdio.ts'
-import { type Service, untilStopped } from './server/until-stopped.ts'
+import { untilStopped } from './server/until-stopped.ts'
 import { openState, type State } from './state/open.ts'
-import { tools } from './tools/index.ts'
 
 /** What the process is given by its surroundings. The world is opened when a command first needs it. */
 export function openWorld(process: NodeJS.Process): { readonly terminal: Terminal; world(): OpenWorld } {
@@ -57,6 +31,12 @@ function worldOf(process: NodeJS.Process, terminal: Terminal): OpenWorld {
   const log = logger(settings.logLevel, (line) => terminal.err(line), systemClock.now)
   const stateDir = settings.stateDir ?? defaultStateDir(process.env, { uid, home: homedir() })
   let state: State | undefined
+  // What serves and calls is loaded when it is needed: `tailops --help` needs none of it.
+  const app = async () => {
+    const { openApp } = await import('./gateway-app.ts')
+    state ??= stateIn(stateDir, process, log)
+    return openApp({ settings, state, log, stateDir, uid, process })
+  }
   return {
     env: process.env,
     terminal,
@@ -68,203 +48,37 @@ function worldOf(process: NodeJS.Process, terminal: Terminal): OpenWorld {
       state ??= stateIn(stateDir, process, log)
       return state
     },
-    app: () => {
-      state ??= stateIn(stateDir, process, log)
-      return openApp({ settings, state, log, stateDir, uid, process })
-    },
+    app,
+    serveStdio: () => serveStdioAtOnce(process, app),
     close: () => state?.close(),
   }
 }
 
-/** What a gateway is made of. */
-interface Parts {
-  readonly settings: Settings
-  readonly state: State
-  readonly log: Logger
-  readonly stateDir: string
-  readonly uid: number
-  readonly process: NodeJS.Process
-}
+/** How long a client may take to say the first word before we load what the second one needs. */
+const greetingWithinMs = 20
 
-async function openApp(parts: Parts): Promise<App> {
-  const { state, log, uid, process, settings } = parts
-  const jobs = openJobs(systemClock)
-  const lasting = {
-    ...parts,
-    jobs,
-    contacts: openContacts(systemClock),
-    doorKey: randomBytes(32),
-    startedMs: systemClock.elapsedMs(),
-  }
-  const load = () => loadGateway(lasting)
-  let loaded = load()
-  await reconcileOrphans(loaded.gateway)
-  const current = () => loaded.mcp
-  const never = new AbortController().signal
-
-  /** The new configuration as a whole, or the old one. Calls in flight finish on the one they began with. */
-  const reload = (): boolean => {
-    try {
-      loaded = load()
-      log.info('configuration reloaded', { targets: loaded.gateway.targets.all.length })
-      return true
-    } catch (error) {
-      log.error('configuration not reloaded: the old one stays in force', { error })
-      return false
-    }
-  }
-  const serve = (service: Service) => untilStopped(process, service, reload)
-  return {
-    tools,
-    callTool: (tool, args) =>
-      callTool(current(), tool, { args, caller: { id: `cli:${uid}`, scopes: capabilities }, signal: never }),
-    serveStdio: () =>
-      serve(serveStdio({ caller: stdioCaller(parts), stdin: process.stdin, stdout: process.stdout, current })),
-    async serveHttp() {
-      const { listen: address, baseUrl, authMode } = settings
-      const { audit, tokens } = state
-      const ready = () => audit.writable()
-      const rest = { audit, tokens, clock: systemClock, log, current, newId: randomId, ready, hostname: hostname() }
-      const service = await serveHttp({ address, baseUrl, authMode, ...rest })
-      log.info('listening', { url: service.url, auth: authMode, targets: loaded.gateway.targets.all.length })
-      await serve(service)
-    },
-    close: () => jobs.idle(),
-  }
-}
-
-interface Loaded {
-  readonly gateway: Gateway
-  readonly mcp: McpParts
-}
-
-/** What stays the same when the configuration is loaded again. */
-interface Lasting extends Parts {
-  readonly jobs: Jobs
-  readonly contacts: Contacts
-  readonly doorKey: Uint8Array
-  readonly startedMs: number
-}
-
-/** A gateway of the configuration as it stands now. @throws GatewayError invalid_config */
-function loadGateway(parts: Lasting): Loaded {
-  const { state, log, settings, jobs, doorKey } = parts
-  const { approvals, audit, journal, outputs } = state
-  const read = configOf(parts)
-  const gateway: Gateway = {
-    tools,
-    targets: openTargets(parts, read, (id, wait) => answerOfJob(gateway, id, wait)),
-    policy: defaultPolicy,
-    approvals,
-    audit,
-    journal,
-    outputs,
-    jobs,
-    clock: systemClock,
-    log,
-    version,
-    newId: () => randomId(),
-  }
-  const held = [...secretsIn(read.config), ...secretsIn(settings)]
-  const mcp: McpParts = {
-    version,
-    tools,
-    output: settings.output,
-    door: openDoor({ held, key: doorKey, outputs }),
-    visible: (caller) => visibleTools(gateway, caller),
-    targetIds: (caller) => knownTargets(gateway, caller),
-    call: (request) => call(gateway, request),
-  }
-  return { gateway, mcp }
-}
-
-interface ReadConfig {
-  readonly config: TargetsConfig
-  readonly file: string
-  readonly warnings: number
-}
-
-/** @throws GatewayError invalid_config with every problem of the file */
-function configOf({ process, uid, log }: Parts): ReadConfig {
-  const file = defaultConfigPath(process.env, { uid, home: homedir(), exists: existsSync })
-  const { config, problems } = loadTargets(file, process.env)
-  const warnings = problems.filter(({ severity }) => severity === 'warning')
-  for (const problem of warnings) log.warn('configuration', { problem: severityLine(problem) })
-  if (config !== undefined) return { config, file, warnings: warnings.length }
-  const errors = problems.filter(({ severity }) => severity === 'error')
-  throw new GatewayError('invalid_config', errors.map(severityLine).join('\n'), {
-    hint: `tailops validate-config ${file} checks it`,
+/** The client's first question needs nothing of the configuration: it is answered before the gateway is loaded. */
+async function serveStdioAtOnce(process: NodeJS.Process, open: () => Promise<OpenApp>): Promise<void> {
+  const { serveStdio } = await import('./server/stdio.ts')
+  const opened = Promise.withResolvers<OpenApp>()
+  opened.promise.catch(() => undefined)
+  const service = serveStdio({
+    stdin: process.stdin,
+    stdout: process.stdout,
+    current: async () => (await opened.promise).current(),
+    caller: async () => (await opened.promise).stdioCaller(),
   })
-}
-
-type AnswerOfJob = (
-  id: string,
-  wait: { readonly withinMs: number; readonly signal: AbortSignal },
-) => Promise<Json | undefined>
-
-/** The targets of the configuration, and the gateway itself. */
-function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, answerOf: AnswerOfJob): Targets {
-  const { stateDir, uid, process, state, jobs, contacts } = parts
-  const { segment, capabilities: granted } = config.gateway
-  const own = {
-    id: 'gateway',
-    kind: 'gateway',
-    tags: [],
-    capabilities: granted,
-    constraints: defaultConstraints,
-    segment,
-  } as const
-  const all: readonly ReachedTarget[] = [own, ...config.targets]
-  const loadedAt = systemClock.now().toISOString()
-  const health = () => ({
-    version,
-    uptime_s: Math.round((systemClock.elapsedMs() - parts.startedMs) / 1000),
-    config: file,
-    loaded_at: loadedAt,
-    warnings,
-    audit_writable: state.audit.writable(),
-    audit_records: state.audit.tail({ limit: 1 })[0]?.seq ?? 0,
-    running_changes: jobs.running,
-  })
-  const gateway = openGatewayTarget({
-    targets: all,
-    tools,
-    policy: defaultPolicy,
-    approvals: state.approvals,
-    audit: state.audit,
-    outputs: state.outputs,
-    contacts,
-    clock: systemClock,
-    job: (id, withinMs, signal) => answerOf(id, { withinMs, signal }),
-    cancel: (id) => jobs.cancel(id),
-    health,
-  })
-  const env = { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() }
-  const local = { stepsDir: join(stateDir, 'steps'), scripts, env, uid, clock: systemClock }
-  const opened = new Map<string, Executor>()
-  const executor = ({ id }: Target): Executor => {
-    const known = opened.get(id)
-    if (known !== undefined) return known
-    const target = all.find((candidate) => candidate.id === id)
-    if (target === undefined) throw new TypeError(`no target ${id}`)
-    const made = contacts.watched(id, executorOf({ ...local, gateway }, target))
-    opened.set(id, made)
-    return made
+  try {
+    await Promise.race([service.greeted, systemClock.sleep(greetingWithinMs)])
+    const app = await open()
+    opened.resolve(app)
+    await untilStopped(process, service, app.reload)
+    await app.close()
+  } catch (error) {
+    opened.reject(error)
+    await service.close()
+    throw error
   }
-  return { all, executor }
-}
-
-const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
-/** Over stdio: the scopes of TAILOPS_TOKEN where it is set, else all; what targets grant binds all the same. */
-function stdioCaller({ settings, state, uid }: Parts): Caller {
-  const id = `stdio:${uid}`
-  if (settings.token === undefined) return { id, scopes: capabilities }
-  const verified = state.tokens.verify(settings.token.reveal())
-  if (verified !== undefined) return { id, scopes: verified.caller.scopes }
-  throw new GatewayError('credentials_rejected', 'TAILOPS_TOKEN is unknown, expired or revoked', {
-    hint: 'tailops token mint makes a new one',
-  })
 }
 
 /** @throws GatewayError invalid_config with every problem of the environment */

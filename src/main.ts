@@ -1,5 +1,5 @@
 import { type OpenWorld, openWorld } from './app.ts'
-import type { CliCommand, Terminal } from './cli/command.ts'
+import type { Terminal } from './cli/command.ts'
 import { commands } from './cli/index.ts'
 import { GatewayError } from './core/errors.ts'
 import { nearest } from './lib/nearest.ts'
@@ -20,8 +20,9 @@ async function main(argv: readonly string[]): Promise<number> {
     terminal.out(help())
     return 0
   }
-  const command = commands.find((candidate) => candidate.name === name)
-  if (command === undefined) return unknownCommand(terminal, name)
+  const entry = commands.find((candidate) => candidate.name === name)
+  if (entry === undefined) return unknownCommand(terminal, name)
+  const { default: command } = await entry.load()
   if (args.includes('--help') || args.includes('-h')) {
     terminal.out(`${command.usage}\n`)
     return 0
@@ -31,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
     opened = world()
     return await command.run(args, opened)
   } catch (error) {
-    return report(terminal, command, error)
+    return report(terminal, { name, usage: command.usage }, error)
   } finally {
     opened?.close()
   }
@@ -55,7 +56,11 @@ function unknownCommand(terminal: Terminal, name: string): number {
 }
 
 /** 1 failure, 2 usage, 78 configuration (sysexits.h EX_CONFIG). */
-function report(terminal: Terminal, command: CliCommand, error: unknown): number {
+function report(
+  terminal: Terminal,
+  command: { readonly name: string; readonly usage: string },
+  error: unknown,
+): number {
   if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
     terminal.err(`tailops ${command.name}: ${error.message}\n\n${command.usage}\n`)
     return 2

@@ -14,8 +14,6 @@ approve shows the whole plan and asks for the code under it; it needs a terminal
 what waits or may be used; --all also what is past.`
 
 const approvals: CliCommand = {
-  name: 'approvals',
-  summary: 'list, approve and deny the changes that wait for a person',
   usage,
   async run([verb, ...args], world) {
     const flag = { type: 'boolean', default: false } as const

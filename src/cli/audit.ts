@@ -10,8 +10,6 @@ verify checks every byte of the log and names the first line that does not hold 
 records. export prints the lines as they stand, oldest first: all, or the last N.`
 
 const audit: CliCommand = {
-  name: 'audit',
-  summary: 'verify, show and export the log of every call',
   usage,
   async run([verb, ...args], world) {
     const text = { type: 'string' } as const

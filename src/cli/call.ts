@@ -14,8 +14,6 @@ A list is given as JSON (--argv='["uptime","-p"]') or by repeating the argument 
 Without TOOL: lists the tools. Exit code 1 when the answer is an error.`
 
 const call: CliCommand = {
-  name: 'call',
-  summary: 'call one tool, as an MCP client would',
   usage,
   async run([name, ...argv], world) {
     const app = await world.app()

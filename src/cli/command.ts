@@ -1,11 +1,8 @@
 import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
 import type { Tool } from '../core/tool.ts'
 
-/** One command of the command line; one file each, listed in index.ts. */
+/** One command of the command line; one file each. */
 export interface CliCommand {
-  readonly name: string
-  /** One line for `--help`. */
-  readonly summary: string
   /** What `tailops NAME --help` prints. */
   readonly usage: string
   /** Returns the exit code: 0 ok, 1 failure, 2 usage, 78 configuration. @throws GatewayError */
@@ -26,6 +23,8 @@ export interface World {
   readonly version: string
   /** The gateway with its configuration loaded. @throws GatewayError invalid_config */
   app(): Promise<App>
+  /** Serves MCP over stdin and stdout until the client closes stdin, or a signal ends it. @throws GatewayError invalid_config */
+  serveStdio(): Promise<void>
 }
 
 /** A loaded gateway, ready to be asked or served. */
@@ -33,8 +32,6 @@ export interface App {
   readonly tools: readonly Tool[]
   /** One call by the person at the terminal, on the path of every call; `args` as an MCP client would give them. */
   callTool(tool: Tool, args: Readonly<Record<string, unknown>>): Promise<Answer>
-  /** Serves MCP over stdin and stdout until the client closes stdin, or a signal ends it. */
-  serveStdio(): Promise<void>
   /** Serves MCP over HTTP until a signal ends it. @throws GatewayError invalid_config */
   serveHttp(): Promise<void>
   /** Finishes what runs and closes every connection. */

@@ -1,11 +1,36 @@
-import approvals from './approvals.ts'
-import audit from './audit.ts'
-import call from './call.ts'
 import type { CliCommand } from './command.ts'
-import serve from './serve.ts'
-import token from './token.ts'
-import validateConfig from './validate-config.ts'
-import version from './version.ts'
+
+/** A command by its name; its file is loaded when it is used. */
+export interface CommandEntry {
+  readonly name: string
+  /** One line for `--help`. */
+  readonly summary: string
+  load(): Promise<{ readonly default: CliCommand }>
+}
 
 /** Every command, in the order of `--help`. */
-export const commands: readonly CliCommand[] = [serve, call, validateConfig, token, approvals, audit, version]
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'serve',
+    summary: 'serve MCP over HTTP, or to the client that started it (--stdio)',
+    load: () => import('./serve.ts'),
+  },
+  { name: 'call', summary: 'call one tool, as an MCP client would', load: () => import('./call.ts') },
+  {
+    name: 'validate-config',
+    summary: 'check targets.yaml and print every problem',
+    load: () => import('./validate-config.ts'),
+  },
+  {
+    name: 'token',
+    summary: 'make, list, revoke and check the bearer tokens of MCP clients',
+    load: () => import('./token.ts'),
+  },
+  {
+    name: 'approvals',
+    summary: 'list, approve and deny the changes that wait for a person',
+    load: () => import('./approvals.ts'),
+  },
+  { name: 'audit', summary: 'verify, show and export the log of every call', load: () => import('./audit.ts') },
+  { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
+]

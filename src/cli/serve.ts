@@ -9,14 +9,16 @@ Clients send a bearer token that tailops token mint made.
 SIGHUP loads targets.yaml again; SIGTERM lets calls finish and stops.`
 
 const serve: CliCommand = {
-  name: 'serve',
-  summary: 'serve MCP over HTTP, or to the client that started it (--stdio)',
   usage,
   async run(argv, world) {
     const { values } = parseArgs({ args: [...argv], options: { stdio: { type: 'boolean', default: false } } })
+    if (values.stdio) {
+      await world.serveStdio()
+      return 0
+    }
     const app = await world.app()
     try {
-      await (values.stdio ? app.serveStdio() : app.serveHttp())
+      await app.serveHttp()
     } finally {
       await app.close()
     }

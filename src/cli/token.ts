@@ -11,8 +11,6 @@ mint prints a new bearer token, once; only its hash is kept. --ttl takes days, h
 most 366d. verify reads the token from stdin, never from the command line, where others could see it.`
 
 const token: CliCommand = {
-  name: 'token',
-  summary: 'make, list, revoke and check the bearer tokens of MCP clients',
   usage,
   async run([verb, ...args], world) {
     switch (verb) {

@@ -13,8 +13,6 @@ Exit codes: 0 no errors (there may be warnings), 78 errors, 2 wrong usage.
 
 /** `tailops validate-config`: every problem of a targets.yaml at once. */
 const validateConfig: CliCommand = {
-  name: 'validate-config',
-  summary: 'check targets.yaml and print every problem',
   usage,
   run: async (argv, world) => {
     const options = argv.filter((word) => word.startsWith('-'))

@@ -2,8 +2,6 @@ import { parseArgs } from 'node:util'
 import type { CliCommand } from './command.ts'
 
 const version: CliCommand = {
-  name: 'version',
-  summary: 'print the version',
   usage: 'tailops version [--json]\n\nPrints the version.',
   async run(argv, { terminal, version: own }) {
     const { values } = parseArgs({ args: [...argv], options: { json: { type: 'boolean', default: false } } })

@@ -6,7 +6,6 @@ import type { Asked, Door } from './render.ts'
 
 /** What MCP needs of the gateway, for one loaded configuration. */
 export interface McpParts {
-  readonly version: string
   readonly tools: readonly Tool[]
   readonly output: Asked['format']
   readonly door: Door

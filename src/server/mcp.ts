@@ -2,6 +2,7 @@ import { type AuthInfo, ProtocolError, Server, type ServerContext } from '@model
 import type { Caller } from '../core/target.ts'
 import type { Tool } from '../core/tool.ts'
 import { nearest } from '../lib/nearest.ts'
+import { version } from '../lib/version.ts'
 import { callTool } from './call-tool.ts'
 import type { McpParts } from './mcp-parts.ts'
 import { progressOf } from './progress.ts'
@@ -11,8 +12,8 @@ import { serveTexts } from './texts.ts'
 
 /** Where a server takes from what it needs: parts are replaced when the configuration is loaded again. */
 export interface McpSource {
-  current(): McpParts
-  callerOf(authInfo: AuthInfo | undefined): Caller
+  current(): McpParts | Promise<McpParts>
+  callerOf(authInfo: AuthInfo | undefined): Caller | Promise<Caller>
   /** The one method that this server will be asked, where that is known: handlers of others are left out. */
   readonly only?: string | undefined
 }
@@ -26,16 +27,15 @@ const capabilities = { tools: { listChanged: true }, prompts: {}, resources: { s
 
 /** One MCP server for one connection, on the SDK's low-level Server: schemas are made once, not per call. */
 export function mcpServer(source: McpSource): Server {
-  const { version } = source.current()
   const server = new Server({ name: 'tailops', version }, { capabilities, instructions })
-  const asked = ({ http }: ServerContext) => {
-    const parts = source.current()
-    const caller = source.callerOf(http?.authInfo)
+  const asked = async ({ http }: ServerContext) => {
+    const parts = await source.current()
+    const caller = await source.callerOf(http?.authInfo)
     return { parts, caller, surface: surfaceOf(parts, caller) }
   }
-  server.setRequestHandler('tools/list', (_request, context) => asked(context).surface.toolList)
+  server.setRequestHandler('tools/list', async (_request, context) => (await asked(context)).surface.toolList)
   server.setRequestHandler('tools/call', async ({ params: { name, arguments: args = {} } }, context) => {
-    const { parts, caller } = asked(context)
+    const { parts, caller } = await asked(context)
     const tool = parts.tools.find((candidate) => candidate.name === name)
     if (tool === undefined) throw unknownTool(name, parts.tools)
     const answer = await callTool(parts, tool, {

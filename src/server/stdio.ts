@@ -7,13 +7,15 @@ import type { McpParts } from './mcp-parts.ts'
 
 /** The one client that started us. */
 export interface StdioParts {
-  readonly caller: Caller
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
-  current(): McpParts
+  current(): Promise<McpParts>
+  caller(): Promise<Caller>
 }
 
 export interface StdioService {
+  /** Resolves when the client's first message has been answered, or its answer is on the way. */
+  readonly greeted: Promise<void>
   /** Resolves when the client has closed stdin or stdout, or sent a message beyond all measure (10 MB). */
   readonly ended: Promise<void>
   /** Tells the client that tools or a resource have changed. */
@@ -26,14 +28,17 @@ export function serveStdio({ caller, stdin, stdout, current }: StdioParts): Stdi
   const servers = new Set<Server>()
   const transport = new StdioServerTransport(stdin, stdout)
   const ended = closed(transport)
+  const greeting = Promise.withResolvers<void>()
   const serving = (): Server => {
-    const server = mcpServer({ current, callerOf: () => caller })
+    setImmediate(greeting.resolve)
+    const server = mcpServer({ current, callerOf: caller })
     servers.add(server)
     server.onclose = () => servers.delete(server)
     return server
   }
   const handle = serve(serving, { transport })
   return {
+    greeted: greeting.promise,
     ended,
     changed(what) {
       for (const server of servers) tell(server, what)

@@ -13,24 +13,24 @@ export interface Asking {
   readonly surface: Surface
 }
 
-type AskedOf = (context: ServerContext) => Asking
+type AskedOf = (context: ServerContext) => Promise<Asking>
 
 const invalidParams = -32602
 
 /** Prompts, resources, and completion of target names. */
 export function serveTexts(server: Server, asked: AskedOf): void {
-  server.setRequestHandler('prompts/list', (_request, context) => asked(context).surface.promptList)
-  server.setRequestHandler('prompts/get', ({ params }, context) => {
-    const prompt = asked(context).surface.prompts.find(({ name }) => name === params.name)
+  server.setRequestHandler('prompts/list', async (_request, context) => (await asked(context)).surface.promptList)
+  server.setRequestHandler('prompts/get', async ({ params }, context) => {
+    const prompt = (await asked(context)).surface.prompts.find(({ name }) => name === params.name)
     if (prompt === undefined)
       throw new ProtocolError(invalidParams, `no prompt ${JSON.stringify(params.name.slice(0, 80))}`)
     const text = prompt.text(params.arguments?.['target']?.slice(0, 200) ?? 'this machine (target local)')
     return { description: prompt.description, messages: [{ role: 'user', content: { type: 'text', text } }] }
   })
-  server.setRequestHandler('resources/list', (_request, context) => asked(context).surface.resourceList)
+  server.setRequestHandler('resources/list', async (_request, context) => (await asked(context)).surface.resourceList)
   server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: [] }))
   server.setRequestHandler('resources/read', async ({ params: { uri } }, context) => {
-    const { parts, caller, surface } = asked(context)
+    const { parts, caller, surface } = await asked(context)
     const resource = surface.resources.find((candidate) => candidate.uri === uri)
     const tool = parts.tools.find(({ name }) => name === resource?.tool)
     if (resource === undefined || tool === undefined) throw new ResourceNotFoundError(uri)
@@ -42,8 +42,9 @@ export function serveTexts(server: Server, asked: AskedOf): void {
     })
     return { contents: [{ uri, mimeType: 'text/plain', text }] }
   })
-  server.setRequestHandler('resources/subscribe', ({ params: { uri } }, context) => {
-    if (!asked(context).surface.resources.some((resource) => resource.uri === uri)) throw new ResourceNotFoundError(uri)
+  server.setRequestHandler('resources/subscribe', async ({ params: { uri } }, context) => {
+    if (!(await asked(context)).surface.resources.some((resource) => resource.uri === uri))
+      throw new ResourceNotFoundError(uri)
     subscriptionsOf(server).add(uri)
     return {}
   })
@@ -51,8 +52,8 @@ export function serveTexts(server: Server, asked: AskedOf): void {
     subscriptionsOf(server).delete(uri)
     return {}
   })
-  server.setRequestHandler('completion/complete', ({ params: { argument } }, context) => {
-    const { parts, caller } = asked(context)
+  server.setRequestHandler('completion/complete', async ({ params: { argument } }, context) => {
+    const { parts, caller } = await asked(context)
     const ids = argument.name === 'target' ? parts.targetIds(caller) : []
     const fitting = ids.filter((id) => id.startsWith(argument.value))
     return { completion: { values: fitting.slice(0, 100), total: fitting.length, hasMore: fitting.length > 100 } }

@@ -41,6 +41,7 @@ async function run(argv: readonly string[], env: Readonly<Record<string, string>
     },
     version: '0.0.0',
     app: () => Promise.reject(new TypeError('validate-config needs no gateway')),
+    serveStdio: () => Promise.reject(new TypeError('validate-config needs no gateway')),
   }
   return { code: await validateConfig.run(argv, world), out, err }
 }

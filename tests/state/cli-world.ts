@@ -34,6 +34,7 @@ export class CliWorld extends StateWorld {
       stores: () => this.state,
       version: '0.0.0',
       app: () => Promise.reject(new TypeError('these commands need no gateway')),
+      serveStdio: () => Promise.reject(new TypeError('these commands need no gateway')),
     }
   }
 }
