@@ -17,7 +17,9 @@ import healthCheck from './health_check.ts'
 import listApprovals from './list_approvals.ts'
 import listTargets from './list_targets.ts'
 import manageService from './manage_service.ts'
+import pingHost from './ping_host.ts'
 import runCommand from './run_command.ts'
+import testPortConnectivity from './test_port_connectivity.ts'
 import writeFile from './write_file.ts'
 
 /** Every tool, sorted by name. */
@@ -39,6 +41,8 @@ export const tools: readonly Tool[] = [
   listApprovals,
   listTargets,
   manageService,
+  pingHost,
   runCommand,
+  testPortConnectivity,
   writeFile,
 ]
