@@ -2,6 +2,7 @@ import type { Connection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Target } from '../core/target.ts'
+import { openHttp } from './http.ts'
 import { limited } from './limits.ts'
 import { type LocalOptions, openLocal } from './local.ts'
 
@@ -17,13 +18,16 @@ export interface ReachedTarget extends Target {
 }
 
 /** Who performs on a target; kinds that this version does not perform on may be declared, and say so when asked. */
-export function executorOf({ gateway, ...local }: ExecutorParts, { id, kind, constraints }: ReachedTarget): Executor {
+export function executorOf({ gateway, ...local }: ExecutorParts, target: ReachedTarget): Executor {
+  const { id, kind, constraints, connection } = target
   if (kind === 'gateway') return gateway
   if (kind === 'local') {
     const sudo = { policy: constraints.sudoPolicy, commands: constraints.sudoCommands }
     return limited(openLocal({ ...local, sudo }), constraints.concurrency, local.clock)
   }
+  if (connection?.kind === 'http')
+    return limited(openHttp(id, connection, local.clock), constraints.concurrency, local.clock)
   throw new GatewayError('unsupported_target', `${id}: this version does not perform on ${kind} targets`, {
-    hint: 'it performs on local targets',
+    hint: 'it performs on local and http targets',
   })
 }

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import type { TlsRules } from '../core/connection.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Place } from './http-path.ts'
+import { checkName, pinRefusal, serverNameOf, trustRefusal } from './http-trust.ts'
+
+/**
+ * A connection on which the peer is who it should be; nothing was sent on it yet. Proxy variables play no part.
+ * @throws GatewayError unreachable, credentials_rejected; the signal's end as `cancelled`
+ */
+export async function connectTo(place: Place, rules: TlsRules, signal: AbortSignal): Promise<Socket> {
+  if (!place.secure) return opened(place, signal, 'connect', () => connectTcp({ host: place.host, port: place.port }))
+  const options = tlsOptions(place, rules)
+  const socket = await opened(place, signal, 'secureConnect', () => connectTls(options)).catch(
+    async (error: unknown) => {
+      throw await refusedBy(place, rules, error)
+    },
+  )
+  const refusal = rules.fingerprint === undefined ? undefined : pinRefusal(rules, socket.getPeerCertificate())
+  if (refusal === undefined) return socket
+  socket.destroy()
+  throw refusal
+}
+
+async function refusedBy(place: Place, rules: TlsRules, error: unknown): Promise<unknown> {
+  const cause = error instanceof GatewayError ? error.cause : undefined
+  return (cause instanceof Error ? await trustRefusal(place, rules, cause) : undefined) ?? error
+}
+
+/** With a pinned certificate the chain need not verify: only the pin counts. */
+function tlsOptions(place: Place, rules: TlsRules): ConnectionOptions {
+  return {
+    host: place.host,
+    port: place.port,
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: rules.verify && rules.fingerprint === undefined,
+    checkServerIdentity: checkName(place, rules),
+    ...serverNameOf(place, rules),
+    ...(rules.caFile !== undefined && { ca: fileOf('ca_file', rules.caFile) }),
+    ...(rules.certFile !== undefined && { cert: fileOf('cert_file', rules.certFile) }),
+    ...(rules.keyFile !== undefined && { key: fileOf('key_file', rules.keyFile) }),
+  }
+}
+
+function fileOf(key: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new GatewayError('unreachable', `cannot read tls.${key} ${path}: ${codeOf(error)}`, {
+      hint: 'the user that the gateway runs as must be able to read it',
+      cause: error,
+    })
+  }
+}
+
+function opened<S extends Socket | TLSSocket>(
+  place: Place,
+  signal: AbortSignal,
+  event: string,
+  open: () => S,
+): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const socket = open()
+    const stop = () => {
+      socket.destroy()
+      reject(new GatewayError('cancelled', 'the caller cancelled before it was sent'))
+    }
+    const fail = (error: Error) => {
+      signal.removeEventListener('abort', stop)
+      reject(unreachable(place, error))
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    socket.once('error', fail)
+    socket.once('close', () => fail(new Error('the peer closed the connection')))
+    socket.once(event, () => {
+      signal.removeEventListener('abort', stop)
+      socket.removeAllListeners('close')
+      socket.off('error', fail)
+      resolve(socket)
+    })
+  })
+}
+
+const meanings: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  ECONNREFUSED: ['refuses the connection', 'is the service running, and is the port of base_url right?'],
+  ENOTFOUND: ['is a name that cannot be resolved', 'correct the host in base_url, or the DNS of the gateway'],
+  EAI_AGAIN: ['cannot be resolved now: DNS does not answer', 'check the DNS of the gateway'],
+  EHOSTUNREACH: ['cannot be reached: no route to the host', 'is the machine up, and its network reachable from here?'],
+  ENETUNREACH: ['cannot be reached: no route to its network', 'is its network reachable from the gateway?'],
+  ETIMEDOUT: ['does not answer', 'is the machine up, and does a firewall let the port through?'],
+  ECONNRESET: ['closed the connection before anything was sent', 'does base_url name the right protocol and port?'],
+}
+
+function unreachable({ authority, secure }: Place, error: Error): GatewayError {
+  const code = codeOf(error)
+  if (/ALERT|HANDSHAKE_FAILURE/.test(code)) return clientRefused(authority, error)
+  const protocol = /EPROTO|WRONG_VERSION|PACKET_LENGTH|HTTP_REQUEST/.test(code)
+  const [what, hint] = meanings[code] ?? [
+    secure && protocol ? 'does not speak TLS' : `cannot be reached: ${error.message}`,
+    secure ? 'if it speaks plain HTTP, write base_url: http://…' : 'check base_url',
+  ]
+  return new GatewayError('unreachable', `${authority} ${what}`, { hint, cause: error })
+}
+
+/** The peer broke off the TLS handshake because of what we showed, or did not show. */
+export const clientRefused = (authority: string, cause: Error): GatewayError =>
+  new GatewayError('credentials_rejected', `${authority} did not accept our TLS certificate, or asks for one`, {
+    hint: 'give tls: { cert_file: …, key_file: … } in targets.yaml',
+    cause,
+  })
+
+/** The code of a system or TLS error, of its first part when several addresses were tried. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  if ('code' in error && typeof error.code === 'string') return error.code
+  return error instanceof AggregateError ? codeOf(error.errors[0]) : error.message
+}

@@ -1,0 +1,98 @@
+import { isIP } from 'node:net'
+import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls'
+import type { TlsRules } from '../core/connection.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Place } from './http-path.ts'
+
+/** The name that the certificate must bear. */
+export const expectedName = (place: Place, rules: TlsRules): string => rules.serverName ?? place.host
+
+/** SNI carries names only (RFC 6066 §3). */
+export const serverNameOf = (place: Place, rules: TlsRules): { readonly servername?: string } => {
+  const name = expectedName(place, rules)
+  return isIP(name) === 0 ? { servername: name } : {}
+}
+
+/** Why a certificate is not the pinned one; undefined when it is. */
+export function pinRefusal(rules: TlsRules, certificate: PeerCertificate): GatewayError | undefined {
+  const found = certificate.fingerprint256
+  if (found !== undefined && found.toUpperCase() === rules.fingerprint?.toUpperCase()) return undefined
+  return new GatewayError('unreachable', `the certificate is not the pinned one: its SHA-256 fingerprint is ${found}`, {
+    hint: `when the service has renewed it, write under connection in targets.yaml: ${pinLine(found)}`,
+  })
+}
+
+/** What is wrong with a certificate by the code of the failed handshake; undefined when it failed for another reason. */
+export async function trustRefusal(place: Place, rules: TlsRules, error: Error): Promise<GatewayError | undefined> {
+  const code = 'code' in error ? String(error.code) : ''
+  if (!/CERT|SIGNATURE|SELF_SIGNED|ISSUER|ALTNAME|CRL/.test(code) || /ALERT/.test(code)) return undefined
+  const certificate = await certificateOf(place, rules)
+  const { wrong, accept } = complaint({ place, rules, code, certificate })
+  return new GatewayError('unreachable', `the certificate of ${place.authority} ${wrong}`, {
+    hint: `if it is the right service, write under connection in targets.yaml: ${accept}`,
+    cause: error,
+  })
+}
+
+interface Refused {
+  readonly place: Place
+  readonly rules: TlsRules
+  readonly code: string
+  readonly certificate: PeerCertificate | undefined
+}
+
+function complaint({ place, rules, code, certificate }: Refused): { readonly wrong: string; readonly accept: string } {
+  const pin = pinLine(certificate?.fingerprint256)
+  if (code === 'CERT_HAS_EXPIRED')
+    return { wrong: `expired on ${certificate?.valid_to ?? 'an earlier day'}`, accept: pin }
+  if (code === 'CERT_NOT_YET_VALID')
+    return { wrong: `is valid only from ${certificate?.valid_from ?? 'a later day'}; check the clocks`, accept: pin }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const names = namesOf(certificate)
+    const [first] = names
+    const accept = first === undefined ? pin : `tls: { server_name: ${first} }`
+    return { wrong: `is not for ${expectedName(place, rules)} but for ${names.join(', ') || 'no name'}`, accept }
+  }
+  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT')
+    return { wrong: `is self-signed${rules.caFile === undefined ? '' : `, and not in ${rules.caFile}`}`, accept: pin }
+  const signer = nameIn(certificate?.issuer)
+  const known = rules.caFile === undefined ? 'this machine does not know' : `is not in ${rules.caFile}`
+  const unknown = code === 'SELF_SIGNED_CERT_IN_CHAIN' || /ISSUER|VERIFY|SIGNATURE/.test(code)
+  const wrong = unknown ? `is signed by ${signer ?? 'an authority'}, which ${known}` : `is refused: ${code}`
+  return { wrong, accept: `tls: { ca_file: FILE } with the PEM file of that authority, or ${pin}` }
+}
+
+const pinLine = (fingerprint: string | undefined): string =>
+  `tls: { fingerprint: "${fingerprint ?? 'as openssl x509 -fingerprint -sha256 prints it'}" }`
+
+const nameIn = (name: PeerCertificate['issuer'] | undefined): string | undefined => name && String(name.CN ?? name.O)
+
+const namesOf = (certificate: PeerCertificate | undefined): readonly string[] =>
+  (certificate?.subjectaltname ?? '')
+    .split(', ')
+    .map((name) => name.replace(/^(DNS|IP Address):/, ''))
+    .filter((name) => name !== '')
+    .slice(0, 8)
+
+const lookWithinMs = 3000
+
+/** Looks at a certificate that was refused, to say what is wrong with it. Nothing is sent. */
+function certificateOf(place: Place, rules: TlsRules): Promise<PeerCertificate | undefined> {
+  return new Promise((resolve) => {
+    const { host, port } = place
+    const socket = connect({ host, port, rejectUnauthorized: false, ...serverNameOf(place, rules) }, () => {
+      const certificate = socket.getPeerCertificate()
+      resolve(certificate)
+      socket.destroy()
+    })
+    socket.setTimeout(lookWithinMs, () => socket.destroy())
+    socket.on('error', () => resolve(undefined))
+    socket.on('close', () => resolve(undefined))
+  })
+}
+
+/** Judges the name by the rules of the target, whatever host was connected to. */
+export const checkName =
+  (place: Place, rules: TlsRules) =>
+  (_host: string, certificate: PeerCertificate): Error | undefined =>
+    checkServerIdentity(expectedName(place, rules), certificate)
