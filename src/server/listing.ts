@@ -40,6 +40,7 @@ export function listed(tool: Tool, output: Asked['format'] = 'toon'): ListedTool
 /** What a model needs not know to call a tool right: the gateway checks it all, and its errors say what was wrong. */
 const unlisted = new Set([
   '$comment',
+  'default',
   'minLength',
   'maxLength',
   'pattern',
