@@ -71,3 +71,12 @@ function groupsOf(text: string, isLast: boolean): readonly number[] | undefined 
 
 const fold = (parts: readonly number[], bits: bigint): bigint =>
   parts.reduce((sum, part) => (sum << bits) | BigInt(part), 0n)
+
+/** The name under which DNS keeps the names of an address (RFC 1035 §3.5, RFC 3596 §2.5): `1.0.0.10.in-addr.arpa`. */
+export function reverseName({ bits, value }: IpAddress): string {
+  const [width, radix, zone] = bits === 32 ? ([8n, 10, 'in-addr.arpa'] as const) : ([4n, 16, 'ip6.arpa'] as const)
+  const parts = Array.from({ length: Number(BigInt(bits) / width) }, (_, at) =>
+    ((value >> (BigInt(at) * width)) & ((1n << width) - 1n)).toString(radix),
+  )
+  return [...parts, zone].join('.')
+}

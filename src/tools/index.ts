@@ -2,6 +2,7 @@
 import type { Tool } from '../core/tool.ts'
 import cancelJob from './cancel_job.ts'
 import checkSystemUpdates from './check_system_updates.ts'
+import dnsLookup from './dns_lookup.ts'
 import explainPolicy from './explain_policy.ts'
 import fileOperations from './file_operations.ts'
 import getActiveConnections from './get_active_connections.ts'
@@ -26,6 +27,7 @@ import writeFile from './write_file.ts'
 export const tools: readonly Tool[] = [
   cancelJob,
   checkSystemUpdates,
+  dnsLookup,
   explainPolicy,
   fileOperations,
   getActiveConnections,
