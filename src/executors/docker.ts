@@ -1,0 +1,258 @@
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { DockerConnection } from '../core/connection.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Executor, Limits, Reconciled, Sent } from '../core/executor.ts'
+import { get, type Operation, type Outcome, type Request } from '../core/operation.ts'
+import { type Clock, within } from '../lib/clock.ts'
+import { follow } from '../lib/follow.ts'
+import { parseJson } from '../lib/json.ts'
+import { controlOf, reconciledBy, runOf } from './docker-container-state.ts'
+import { failureOf } from './docker-failure.ts'
+import { plainBody, streamsOf } from './docker-stream.ts'
+
+/** The newest API that our tools were written for. */
+const newestApi = '1.47'
+const connectWithinMs = 10_000
+const reconcileWithinMs = 10_000
+
+/** Performs requests of the Docker Engine API, each on a connection of its own. The API version is agreed once, with the first. */
+export function openDocker(id: string, connection: DockerConnection, clock: Clock): Executor {
+  const engine: Engine = { id, connection, clock, place: connection.host ?? connection.socketPath }
+  let api: Promise<string> | undefined
+  const agreed = async (limits: Limits): Promise<string> => {
+    api ??= agreeOn(engine, limits)
+    try {
+      return await api
+    } catch (error) {
+      api = undefined
+      throw error
+    }
+  }
+  const send = async (request: Request, limits: Limits): Promise<Outcome> => {
+    const path = `/v${await agreed(limits)}${request.path}`
+    try {
+      return await exchange(engine, { ...request, path }, limits)
+    } catch (error) {
+      // The engine may come back as another version.
+      api = undefined
+      throw error
+    }
+  }
+  return {
+    async perform(operation, limits) {
+      const request = requestOf(id, connection, operation)
+      if (limits.signal.aborted) throw cancelled()
+      const control = limits.step === undefined ? undefined : controlOf(request)
+      const run = control && runOf(await send(get(`/containers/${control.container}/json`), limits))
+      if (run !== undefined) limits.onRef?.(run)
+      return send(request, limits)
+    },
+    reconcile: (operation, sent) => reconcile(send, operation, sent),
+    async close() {
+      // Nothing is kept open between operations.
+    },
+  }
+}
+
+interface Engine {
+  readonly id: string
+  readonly connection: DockerConnection
+  readonly clock: Clock
+  /** Where it is, in messages. */
+  readonly place: string
+}
+
+type Send = (request: Request, limits: Limits) => Promise<Outcome>
+
+function requestOf(id: string, { via }: DockerConnection, operation: Operation): Request {
+  if (operation.kind !== 'request')
+    throw new GatewayError('internal', `a Docker engine performs requests, no ${operation.kind}s`)
+  if (via !== undefined) {
+    throw new GatewayError('unsupported_target', `${id}: this version does not reach Docker through ${via}`, {
+      hint: 'use connection.socket_path on the gateway itself, or connection.host with tls_verify and cert_path',
+    })
+  }
+  if (!/^\/[\x21\x22\x24-\x7e]*$/.test(operation.path) || /(^|\/)\.\.?([/?]|$)/.test(operation.path))
+    throw new GatewayError(
+      'invalid_input',
+      `${JSON.stringify(operation.path.slice(0, 200))} is no path of the Docker API`,
+    )
+  return operation
+}
+
+const versionReply = z.object({ ApiVersion: z.string(), MinAPIVersion: z.string().optional() })
+
+/** The newest API version that both know. @throws GatewayError unreachable: the operation itself was not sent */
+async function agreeOn(engine: Engine, limits: Limits): Promise<string> {
+  const timeoutMs = Math.min(engine.connection.connectTimeoutMs ?? connectWithinMs, limits.timeoutMs)
+  const outcome = await exchange(engine, get('/version'), { ...limits, timeoutMs, maxOutputBytes: 65_536 }).catch(
+    (error: unknown) => {
+      const failure = GatewayError.from(error)
+      if (failure.code !== 'timeout' && failure.code !== 'interrupted') throw failure
+      throw new GatewayError(
+        'unreachable',
+        `${engine.place} gave no answer of a Docker engine within ${timeoutMs} ms`,
+        {
+          hint: 'is the engine running there? connection.timeout is the limit',
+          cause: failure,
+        },
+      )
+    },
+  )
+  const { data } = versionReply.safeParse(parseJson(outcome.output))
+  if (data === undefined) {
+    throw new GatewayError(
+      'unexpected_reply',
+      `${engine.place} did not answer as a Docker engine does (${outcome.status})`,
+      {
+        hint: 'does connection name the socket or port of a Docker engine?',
+      },
+    )
+  }
+  if (isOlder(newestApi, data.MinAPIVersion ?? '1.12')) {
+    throw new GatewayError(
+      'unsupported_target',
+      `${engine.id} wants API ${data.MinAPIVersion} or newer; this version knows ${newestApi}`,
+      {
+        hint: 'update TailOps',
+      },
+    )
+  }
+  return isOlder(data.ApiVersion, newestApi) ? data.ApiVersion : newestApi
+}
+
+/** Whether `1.9` is older than `1.41`. */
+function isOlder(one: string, other: string): boolean {
+  const [major = 0, minor = 0] = one.split('.').map(Number)
+  const [otherMajor = 0, otherMinor = 0] = other.split('.').map(Number)
+  return major === otherMajor ? minor < otherMinor : major < otherMajor
+}
+
+/** One request and its whole answer, within its time. */
+async function exchange(engine: Engine, request: Request, limits: Limits): Promise<Outcome> {
+  const { clock, place } = engine
+  const began = clock.elapsedMs()
+  const over = follow(limits.signal)
+  try {
+    const answering = answerTo(engine, request, { limits, signal: over.signal })
+    answering.catch(() => undefined)
+    const answer = await within({ clock, ms: limits.timeoutMs, signal: limits.signal }, answering)
+    if (answer !== undefined) return { ...answer, durationMs: clock.elapsedMs() - began }
+    throw limits.signal.aborted ? cancelled() : late(limits.timeoutMs)
+  } catch (error) {
+    throw limits.signal.aborted ? cancelled() : failureOf(place, error)
+  } finally {
+    over.release()
+    over.abort()
+  }
+}
+
+const cancelled = () => new GatewayError('cancelled', 'the caller cancelled')
+
+const late = (ms: number) =>
+  new GatewayError('timeout', `no end within ${ms} ms`, { hint: 'constraints.timeout of the target is the limit' })
+
+interface Bounds {
+  readonly limits: Limits
+  readonly signal: AbortSignal
+}
+
+async function answerTo(engine: Engine, request: Request, bounds: Bounds): Promise<Omit<Outcome, 'durationMs'>> {
+  const response = await responseTo(engine, request, bounds.signal)
+  const stop = () => response.destroy()
+  bounds.signal.addEventListener('abort', stop, { once: true })
+  const status = response.statusCode ?? 0
+  const { maxOutputBytes } = bounds.limits
+  const answered = { ok: status >= 200 && status < 400, status }
+  if (answered.ok && isStream(request, response)) {
+    const { output, errorOutput } = await streamsOf(response, maxOutputBytes)
+    const truncated = output.truncated || errorOutput.truncated
+    return { ...answered, output: output.text, errorOutput: errorOutput.text, truncated }
+  }
+  const { text, truncated } = await plainBody(response, maxOutputBytes)
+  return { ...answered, output: text, errorOutput: '', truncated }
+}
+
+/** Before API 1.42 log streams do not say that they are framed. */
+const isStream = ({ path }: Request, { headers }: IncomingMessage): boolean =>
+  /^application\/vnd\.docker\.(raw|multiplexed)-stream/.test(headers['content-type'] ?? '') ||
+  /^\/v[\d.]+\/(containers|services|tasks)\/[^/]+\/logs(\?|$)/.test(path)
+
+async function responseTo(engine: Engine, request: Request, abortSignal: AbortSignal): Promise<IncomingMessage> {
+  const { method, body } = request
+  // The modem takes the last character of a query without parameters of its own, and adds what `_query` holds.
+  const path = request.path.includes('?') && body === undefined ? `${request.path}&` : request.path
+  const { modem } = await clientOf(engine)
+  return new Promise((resolve, reject) => {
+    const dialled = {
+      path,
+      method,
+      abortSignal,
+      isStream: true,
+      statusCodes,
+      ...(body !== undefined && { options: { _query: {}, _body: body } }),
+    }
+    modem.dial(dialled, (error: unknown, response: unknown) => {
+      if (isResponse(response)) resolve(response)
+      else reject(error)
+    })
+  })
+}
+
+/** Each status is an answer. */
+const statusCodes: Readonly<Record<string, boolean>> = Object.fromEntries(
+  Array.from({ length: 500 }, (_, index) => [100 + index, true]),
+)
+
+const isResponse = (value: unknown): value is IncomingMessage =>
+  typeof value === 'object' && value !== null && 'statusCode' in value
+
+async function clientOf(engine: Engine) {
+  // Heavy, and needed for Docker targets only.
+  const { default: Docker } = await import('dockerode')
+  return new Docker({ ...addressOf(engine), headers: { connection: 'close' } })
+}
+
+/** Everything that the modem would otherwise take from the environment is said. */
+function addressOf({ id, connection }: Engine) {
+  if (connection.host === undefined) return { socketPath: connection.socketPath, protocol: 'http' as const }
+  const url = URL.parse(connection.host.replace(/^[a-z]+:\/\//, 'http://'))
+  if (url === null) throw new GatewayError('unreachable', `${id}: ${connection.host} is no address of a Docker engine`)
+  const { tlsVerify, certPath } = connection
+  const isSecure = tlsVerify || certPath !== undefined
+  return {
+    host: `${isSecure ? 'https' : 'http'}://${url.hostname}`,
+    port: url.port === '' ? (isSecure ? 2376 : 2375) : Number(url.port),
+    protocol: isSecure ? ('https' as const) : ('http' as const),
+    ...(certPath !== undefined && certificatesIn(certPath)),
+  }
+}
+
+function certificatesIn(folder: string) {
+  const file = (name: string): Buffer => {
+    try {
+      return readFileSync(join(folder, name))
+    } catch (error) {
+      throw new GatewayError('credentials_rejected', `${join(folder, name)} cannot be read`, {
+        hint: 'connection.cert_path is a folder with ca.pem, cert.pem and key.pem',
+        cause: error,
+      })
+    }
+  }
+  return { ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') }
+}
+
+/** What became of a control request, by the container itself; of others nothing can be said. */
+async function reconcile(send: Send, operation: Operation, { ref }: Sent): Promise<Reconciled> {
+  const control = controlOf(operation)
+  if (control === undefined) return { state: 'unknown', reason: 'the engine keeps no account of requests' }
+  const limits = { signal: AbortSignal.any([]), timeoutMs: reconcileWithinMs, maxOutputBytes: 1024 * 1024 }
+  try {
+    return reconciledBy(control, ref, await send(get(`/containers/${control.container}/json`), limits))
+  } catch (error) {
+    return { state: 'unknown', reason: GatewayError.from(error).message }
+  }
+}
