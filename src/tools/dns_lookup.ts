@@ -26,7 +26,7 @@ export default defineTool({
       .describe('IP'),
   }),
   output: z.object({
-    status: z.string().describe('RCODE, or no_reply'),
+    status: z.string().describe('RCODE, no_reply or unknown'),
     program: z.string(),
     records: z.array(z.object({ type: z.string(), name: z.string(), value: z.string(), ttl: z.number().optional() })),
     note: z.string().optional(),
@@ -55,7 +55,7 @@ export default defineTool({
     }
     const records = found.program === 'getent' ? found.records.filter((record) => record.type === type) : found.records
     return withoutEmpty({
-      status: found.status ?? 'NXDOMAIN',
+      status: found.status ?? 'unknown',
       program: found.program,
       records: withoutEmptyColumns(records),
       note: noteOn(found, type),
