@@ -45,6 +45,7 @@ export const auditReply = z.array(
     result: text.optional(),
     reason: text.optional(),
     decision: text.optional(),
+    step: z.object({ target: text, index: z.number(), phase: text, end: text.optional() }).optional(),
   }),
 )
 

@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Executor, Limits } from '../core/executor.ts'
 import type { Outcome } from '../core/operation.ts'
 import type { Policy } from '../core/policy.ts'
-import type { ApprovalState, Approvals, AuditLog, Outputs } from '../core/ports.ts'
+import type { ApprovalState, Approvals, AuditFilter, AuditLog, Outputs } from '../core/ports.ts'
 import type { Target } from '../core/target.ts'
 import type { Tool } from '../core/tool.ts'
 import { type Clock, within } from '../lib/clock.ts'
@@ -37,7 +37,7 @@ interface Asked {
 
 type Answer = Json | undefined | Promise<Json | undefined>
 
-/** Answers requests about the gateway itself, from its stores: `GET /targets`, `GET /jobs/ID?wait_ms=50000`. Nothing here changes a target. */
+/** Answers requests about the gateway itself, from its stores: `GET /targets`, `GET /jobs/ID?wait_ms=50000`, `GET /audit?limit=20&events=all`. Nothing here changes a target. */
 export function openGatewayTarget(parts: GatewayParts): Executor {
   const routes: Readonly<Record<string, (asked: Asked) => Answer>> = {
     'GET /targets': () => targetsOf(parts),
@@ -55,17 +55,28 @@ export function openGatewayTarget(parts: GatewayParts): Executor {
       if (operation.kind !== 'request')
         throw new GatewayError('internal', 'the gateway answers requests, no commands and scripts')
       const { pathname, searchParams } = new URL(operation.path, 'http://gateway')
-      const [, collection = '', name = '', act] = pathname.split('/').map(decodeURIComponent)
-      const path = ['', collection, ...(name === '' ? [] : [':name']), ...(act === undefined ? [] : [act])].join('/')
-      const route = routes[`${operation.method} ${path}`]
+      const [, collection = '', ...named] = pathname.split('/')
+      const [encoded, ...acts] = named
+      const name = encoded === undefined ? '' : decoded(encoded)
+      const path = ['', collection, ...(encoded === undefined ? [] : [':name']), ...acts].join('/')
+      const route = name === undefined ? undefined : routes[`${operation.method} ${path}`]
       const began = parts.clock.elapsedMs()
-      const body = route && (await answered(route, { query: searchParams, name, limits }, parts.clock))
+      const body = route && (await answered(route, { query: searchParams, name: name ?? '', limits }, parts.clock))
       return outcomeOf(body, limits.maxOutputBytes, parts.clock.elapsedMs() - began)
     },
     reconcile: async () => ({ state: 'unknown', reason: 'the gateway itself is only read' }),
     async close() {
       // Its stores are closed by who opened them.
     },
+  }
+}
+
+/** One part of a path; undefined where its encoding is broken, which names nothing. */
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return undefined
   }
 }
 
@@ -141,21 +152,36 @@ const states: readonly ApprovalState[] = ['pending', 'approved', 'denied', 'used
 function auditOf({ audit }: GatewayParts, { query }: Asked): Json {
   const word = (name: string) => query.get(name) ?? undefined
   const filter = { caller: word('caller'), tool: word('tool'), target: word('target'), result: word('result') }
-  return audit
-    .tail({ limit: numberIn(query, 'limit', 20), ...filter })
-    .map(({ seq, at, call, event, caller, tool, targets, result, reason, decision }) => ({
-      seq,
-      at,
-      call,
-      event,
-      caller,
-      tool,
-      targets,
-      result,
-      reason,
-      decision,
-    }))
+  const limit = numberIn(query, 'limit', 20)
+  const found =
+    query.get('events') === 'all' ? audit.tail({ limit, ...filter }) : newestEnds(audit, { limit, ...filter })
+  return found.map(({ seq, at, call, event, caller, tool, targets, result, reason, decision, step }) => ({
+    seq,
+    at,
+    call,
+    event,
+    caller,
+    tool,
+    targets,
+    result,
+    reason,
+    decision,
+    step: step && { ...step },
+  }))
 }
+
+/** The newest records that are not about the course of a change; looks further back while too few are found. */
+function newestEnds(audit: AuditLog, filter: AuditFilter): ReturnType<AuditLog['tail']> {
+  for (let looked = filter.limit * 8; ; looked *= 8) {
+    const records = audit.tail({ ...filter, limit: looked })
+    const ends = records.filter(({ event }) => event !== 'started' && !event.startsWith('step_'))
+    if (ends.length >= filter.limit || records.length < looked || looked >= mostLookedAt)
+      return ends.slice(-filter.limit)
+  }
+}
+
+/** Records; what lies further back is found by a filter. */
+const mostLookedAt = 10_000
 
 /** A piece of a kept answer: whole characters from `offset`, and where the next piece begins. */
 function outputOf({ outputs }: GatewayParts, { name, query }: Asked): Json | undefined {

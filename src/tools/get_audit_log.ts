@@ -8,9 +8,6 @@ import { withoutEmptyColumns } from '../formats/rows.ts'
 
 const word = z.string().max(200).optional()
 
-/** Records of one change stand between two ends of calls; so many are looked at for each end that is shown. */
-const recordsPerEnd = 8
-
 export default defineTool({
   name: 'get_audit_log',
   description: 'The newest calls of all callers and how they ended, refused ones too.',
@@ -35,6 +32,7 @@ export default defineTool({
           caller: z.string(),
           tool: z.string().optional(),
           targets: z.string().optional(),
+          step: z.string().optional(),
           result: z.string().optional(),
           decision: z.string().optional(),
           reason: z.string().optional(),
@@ -43,24 +41,21 @@ export default defineTool({
       .describe('oldest first, UTC'),
   }),
   async run({ limit, events, ...filter }, { read }) {
-    const most = events === 'all' ? limit : limit * recordsPerEnd
     const given = Object.entries(filter).filter((pair): pair is [string, string] => pair[1] !== undefined)
-    const query = new URLSearchParams([...given, ['limit', String(most)]])
+    const query = new URLSearchParams([...given, ['limit', String(limit)], ['events', events]])
     const found = jsonOf(await read(get(`/audit?${query}`)), auditReply, 'the audit log')
-    const rows = found
-      .filter(({ event }) => events === 'all' || !/^(started|step_)/.test(event))
-      .slice(-limit)
-      .map(({ seq, at, event, caller, tool, targets, result, decision, reason }) => ({
-        seq,
-        at: momentOf(at),
-        event: event === 'finished' ? '' : event,
-        caller,
-        tool: tool ?? '',
-        targets: (targets ?? []).join(' '),
-        result: result ?? '',
-        decision: decision?.startsWith('allow:') === true ? '' : (decision ?? ''),
-        reason: (reason ?? '').slice(0, 200),
-      }))
+    const rows = found.map(({ seq, at, event, caller, tool, targets, result, decision, reason, step }) => ({
+      seq,
+      at: momentOf(at),
+      event: events === 'ends' && event === 'finished' ? '' : event,
+      caller,
+      tool: tool ?? '',
+      targets: step?.target ?? (targets ?? []).join(' '),
+      step: step === undefined ? '' : `${step.phase} ${step.index + 1}`,
+      result: result ?? step?.end ?? '',
+      decision: decision?.startsWith('allow:') === true ? '' : (decision ?? ''),
+      reason: (reason ?? '').slice(0, 200),
+    }))
     return { records: withoutEmptyColumns(rows) }
   },
 })

@@ -61,11 +61,15 @@ describe('paths of the gateway', () => {
       '/jobs',
       '/outputs/..%2f..%2fetc',
       '/jobs/x/y',
+      '/outputs/%zz',
+      '/outputs/x/y/z',
+      '/targets/',
       '/constructor',
       '/__proto__',
     ])
       expect((await executor.perform(get(path), limits)).status).toBe(404)
-    expect((await executor.perform(post('/targets'), limits)).status).toBe(404)
+    for (const path of ['/targets', '/jobs/x/cancel/y', '/jobs//cancel/'])
+      expect((await executor.perform(post(path), limits)).status).toBe(404)
     await world.stop()
   })
 })
