@@ -13,6 +13,7 @@ export interface Surroundings {
 
 /** A target as the gateway uses it, followed by the Docker target that it yields when it grants `container:*`. */
 export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundings): readonly ConfiguredTarget[] {
+  const connection = connectionOf(id, raw, surroundings.folders)
   const target: ConfiguredTarget = {
     id,
     kind: raw.executor,
@@ -21,7 +22,8 @@ export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundi
     constraints: constraintsOf(raw.constraints),
     segment: raw.metadata?.segment ?? surroundings.segment,
     cluster: raw.executor === 'proxmox' ? id : undefined,
-    connection: connectionOf(id, raw, surroundings.folders),
+    endpoints: connection.kind === 'http' ? connection.endpoints : undefined,
+    connection,
   }
   return [target, ...dockerWithin(target, surroundings.declared)]
 }

@@ -1,4 +1,5 @@
 import type { Capability } from './capability.ts'
+import type { Endpoint } from './connection.ts'
 
 /** What a target is reached through; also what a tool says it works on. */
 export const targetKinds = ['gateway', 'local', 'ssh', 'docker', 'http', 'proxmox'] as const
@@ -14,6 +15,8 @@ export interface Target {
   readonly constraints: Constraints
   readonly segment?: string | undefined
   readonly cluster?: string | undefined
+  /** Of an HTTP service: the requests that may be made. */
+  readonly endpoints?: readonly Endpoint[] | undefined
 }
 
 /** What narrows the grants of one target. */

@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts'
+import { climbs } from '../core/http-endpoints.ts'
 
 /** Where a request goes: always below the base URL. */
 export interface Place {
@@ -42,12 +43,3 @@ function refusalOf(path: string): string | undefined {
   const [segments = ''] = path.split('?')
   return climbs(segments) ? 'leads out of its folder' : undefined
 }
-
-/** Whether a part of a path is `.` or `..`, encoded once or twice as well: servers decode at different times. */
-function climbs(path: string): boolean {
-  const once = decoded(path)
-  return [path, once, decoded(once)].some((text) => text.split(/[/\\]/).some((part) => part === '.' || part === '..'))
-}
-
-const decoded = (text: string): string =>
-  text.replace(/%(2e|2f|5c|25)/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
