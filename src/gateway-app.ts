@@ -73,8 +73,10 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
   const never = new AbortController().signal
 
   const reload = (): boolean => {
+    const before = loaded
     try {
       loaded = load()
+      before.close().catch((error: unknown) => log.error('closing what the old configuration had opened', { error }))
       log.info('configuration reloaded', { targets: loaded.gateway.targets.all.length })
       return true
     } catch (error) {
@@ -98,13 +100,15 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
       log.info('listening', { url: service.url, auth: authMode, targets: loaded.gateway.targets.all.length })
       await untilStopped(process, service, reload)
     },
-    close: () => jobs.idle(),
+    close: () => loaded.close(),
   }
 }
 
 interface Loaded {
   readonly gateway: Gateway
   readonly mcp: McpParts
+  /** Waits for its calls and changes, then closes every connection. */
+  close(): Promise<void>
 }
 
 /** What stays the same when the configuration is loaded again. */
@@ -120,9 +124,10 @@ function loadGateway(parts: Lasting): Loaded {
   const { state, log, settings, jobs, doorKey } = parts
   const { approvals, audit, journal, outputs } = state
   const read = configOf(parts)
+  const targets = openTargets(parts, read, (id, wait) => answerOfJob(gateway, id, wait))
   const gateway: Gateway = {
     tools,
-    targets: openTargets(parts, read, (id, wait) => answerOfJob(gateway, id, wait)),
+    targets,
     policy: defaultPolicy,
     approvals,
     audit,
@@ -134,6 +139,7 @@ function loadGateway(parts: Lasting): Loaded {
     version,
     newId: () => randomId(),
   }
+  const calls = new Set<Promise<void>>()
   const held = [...secretsIn(read.config), ...secretsIn(settings)]
   const mcp: McpParts = {
     tools,
@@ -141,10 +147,22 @@ function loadGateway(parts: Lasting): Loaded {
     door: openDoor({ held, key: doorKey, outputs }),
     visible: (caller) => visibleTools(gateway, caller),
     targetIds: (caller) => knownTargets(gateway, caller),
-    call: (request) => call(gateway, request),
+    call: (request) => {
+      const answer = call(gateway, request)
+      const ended = answer.then(ignore, ignore).then(() => void calls.delete(ended))
+      calls.add(ended)
+      return answer
+    },
   }
-  return { gateway, mcp }
+  const close = async () => {
+    await Promise.all(calls)
+    await jobs.idle()
+    await targets.close()
+  }
+  return { gateway, mcp, close }
 }
+
+const ignore = () => undefined
 
 interface ReadConfig {
   readonly config: TargetsConfig
@@ -170,8 +188,13 @@ type AnswerOfJob = (
   wait: { readonly withinMs: number; readonly signal: AbortSignal },
 ) => Promise<Json | undefined>
 
+/** Targets whose connections somebody must close. */
+interface OpenTargets extends Targets {
+  close(): Promise<void>
+}
+
 /** The targets of the configuration, and the gateway itself. */
-function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, answerOf: AnswerOfJob): Targets {
+function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, answerOf: AnswerOfJob): OpenTargets {
   const { stateDir, uid, process, state, jobs, contacts } = parts
   const { segment, capabilities: granted } = config.gateway
   const own = {
@@ -219,7 +242,10 @@ function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, ans
     opened.set(id, made)
     return made
   }
-  return { all, executor }
+  const close = async () => {
+    await Promise.all([...opened.values()].map((one) => one.close()))
+  }
+  return { all, executor, close }
 }
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

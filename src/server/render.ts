@@ -4,6 +4,7 @@ import type { Tool } from '../core/tool.ts'
 import type { CallResult, ChangeResult, QueryResult, TargetAnswer } from '../gateway/result.ts'
 import { toToon } from '../lib/toon.ts'
 import { fenced, takeTexts } from './fence.ts'
+import { folded, type Row } from './fold.ts'
 
 /** What a client is told of a call. */
 export interface Rendered {
@@ -73,22 +74,14 @@ function renderQuery(result: QueryResult, asked: Asked, door: Door): Rendered {
   return { text: cutText(textOf(value, door), keep), isError }
 }
 
-/** One answer stands for itself; several are rows, equal ones folded into one. */
+/** One answer stands for itself; several are counted and folded. */
 function answerValue(answers: readonly TargetAnswer[]): unknown {
   const [only, second] = answers
   if (only !== undefined && second === undefined && 'value' in only) return only.value
-  const folded = new Map<string, { readonly targets: string[]; readonly row: object }>()
-  for (const answer of answers) {
-    const { target, ...row } = rowOf(answer)
-    const key = JSON.stringify(row)
-    const same = folded.get(key)
-    if (same === undefined) folded.set(key, { targets: [target], row })
-    else same.targets.push(target)
-  }
-  return { answers: [...folded.values()].map(({ targets, row }) => ({ target: targets.join(', '), ...row })) }
+  return folded(answers.map(rowOf))
 }
 
-const rowOf = (answer: TargetAnswer): { readonly target: string } =>
+const rowOf = (answer: TargetAnswer): Row =>
   'value' in answer ? { ...answer.value, target: answer.target } : { target: answer.target, ...errorOf(answer.error) }
 
 /** TOON or compact JSON, the smaller; texts of several lines follow it, fenced. */

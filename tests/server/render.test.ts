@@ -62,8 +62,9 @@ describe('answers of several targets', () => {
       doorWith().door,
     )
     expect(JSON.parse(text)).toEqual({
+      asked: '3: 2 answered, 1 failed',
       answers: [
-        { target: 'web-1, web-2', os: 'Debian' },
+        { target: '2 of 3: web-1 web-2', os: 'Debian' },
         { target: 'web-3', error: 'unreachable', message: 'no route to web-3', hint: 'is it on?' },
       ],
     })
