@@ -95,7 +95,7 @@ function problemsOf(certificate: Certificate, name: string, now: Date): readonly
   const { notBefore, notAfter, verify, isForName, subject, issuer } = certificate
   const isExpired = notAfter !== undefined && notAfter.getTime() <= now.getTime()
   const isEarly = notBefore !== undefined && notBefore.getTime() > now.getTime()
-  const isSelfSigned = subject !== '' && subject === issuer
+  const isSelfSigned = subject !== '' && subject === issuer && verify?.code !== 0
   // Codes of openssl-verification-options(1): 9 and 10 are the dates, 18 self-signed, which are told already.
   const told = [0, ...(isEarly ? [9] : []), ...(isExpired ? [10] : []), ...(isSelfSigned ? [18] : [])]
   return [

@@ -24,6 +24,7 @@ import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
 import runCommand from './run_command.ts'
 import testPortConnectivity from './test_port_connectivity.ts'
+import traceroute from './traceroute.ts'
 import writeFile from './write_file.ts'
 
 /** Every tool, sorted by name. */
@@ -52,5 +53,6 @@ export const tools: readonly Tool[] = [
   pingHost,
   runCommand,
   testPortConnectivity,
+  traceroute,
   writeFile,
 ]
