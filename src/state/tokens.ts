@@ -62,7 +62,7 @@ interface Remembered {
 
 const shape = /^tops_([a-z0-9]{4,32})_[a-z0-9]{32,128}$/
 const rememberedMs = 5000
-const noticedWithinMs = 50
+const noticedWithinMs = 10
 const maxRemembered = 1000
 const maxLifeMs = 366 * 86_400_000
 
@@ -72,7 +72,7 @@ export function openTokens({ database, now, newId }: TokenOptions): TokenStore {
   let version: number | undefined
   let lookedAt = Number.NEGATIVE_INFINITY
 
-  /** Any commit of another process to the database, as of a revocation, makes us ask again; noticed within 50 ms. */
+  /** Any commit of another process to the database, as of a revocation, makes us ask again; noticed within 10 ms. */
   const forgetWhenChanged = (ms: number): void => {
     if (ms >= lookedAt && ms - lookedAt < noticedWithinMs) return
     lookedAt = ms
