@@ -1,10 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import type { Request } from '../core/operation.ts'
 import type { CappedText } from '../lib/read-capped.ts'
 
 /** The body as text after a line of ours. Reading ends at the limit: what is endless or enormous is not waited for. */
-export async function bodyOf(response: IncomingMessage, lead: string, maxBytes: number): Promise<CappedText> {
+export async function bodyOf(
+  response: IncomingMessage,
+  { method, lead, maxBytes }: { readonly method: Request['method']; readonly lead: string; readonly maxBytes: number },
+): Promise<CappedText> {
   const kept: Uint8Array[] = []
   let left = maxBytes
   let truncated = false
@@ -14,7 +18,7 @@ export async function bodyOf(response: IncomingMessage, lead: string, maxBytes: 
     left -= Math.min(left, chunk.length)
   }
   take(Buffer.from(lead))
-  for await (const chunk of plain(response)) {
+  for await (const chunk of plain(response, method)) {
     if (truncated) break
     take(chunk)
     if (truncated) break
@@ -24,9 +28,12 @@ export async function bodyOf(response: IncomingMessage, lead: string, maxBytes: 
   return { text, truncated }
 }
 
-/** We ask for plain bodies; some services compress all the same. */
-function plain(response: IncomingMessage): Readable {
-  const decoder = decoderOf(response.headers['content-encoding'])
+/** We ask for plain bodies; some services compress all the same. What has no body has nothing to unpack. */
+function plain(response: IncomingMessage, method: Request['method']): Readable {
+  const { statusCode, headers } = response
+  if (method === 'HEAD' || statusCode === 204 || statusCode === 304 || headers['content-length'] === '0')
+    return response
+  const decoder = decoderOf(headers['content-encoding'])
   if (decoder === undefined) return response
   response.on('error', (error) => decoder.destroy(error))
   return response.pipe(decoder)

@@ -13,15 +13,24 @@ import { checkName, pinRefusal, serverNameOf, trustRefusal } from './http-trust.
 export async function connectTo(place: Place, rules: TlsRules, signal: AbortSignal): Promise<Socket> {
   if (!place.secure) return opened(place, signal, 'connect', () => connectTcp({ host: place.host, port: place.port }))
   const options = tlsOptions(place, rules)
-  const socket = await opened(place, signal, 'secureConnect', () => connectTls(options)).catch(
-    async (error: unknown) => {
-      throw await refusedBy(place, rules, error)
-    },
-  )
+  const socket = await opened(place, signal, 'secureConnect', () => startTls(options)).catch(async (error: unknown) => {
+    throw await refusedBy(place, rules, error)
+  })
   const refusal = rules.fingerprint === undefined ? undefined : pinRefusal(rules, socket.getPeerCertificate())
   if (refusal === undefined) return socket
   socket.destroy()
   throw refusal
+}
+
+function startTls(options: ConnectionOptions): TLSSocket {
+  try {
+    return connectTls(options)
+  } catch (error) {
+    throw new GatewayError('unreachable', `the files under tls cannot be used: ${codeOf(error)}`, {
+      hint: 'ca_file, cert_file and key_file are PEM files, and the key is that of the certificate',
+      cause: error,
+    })
+  }
 }
 
 async function refusedBy(place: Place, rules: TlsRules, error: unknown): Promise<unknown> {
@@ -63,21 +72,28 @@ function opened<S extends Socket | TLSSocket>(
 ): Promise<S> {
   return new Promise((resolve, reject) => {
     const socket = open()
+    const end = () => {
+      signal.removeEventListener('abort', stop)
+      socket.off('close', closed)
+      socket.off('error', fail)
+      // Who uses the connection hears of its errors as well; between the two nobody may.
+      socket.on('error', () => undefined)
+    }
     const stop = () => {
+      end()
       socket.destroy()
       reject(new GatewayError('cancelled', 'the caller cancelled before it was sent'))
     }
     const fail = (error: Error) => {
-      signal.removeEventListener('abort', stop)
+      end()
       reject(unreachable(place, error))
     }
+    const closed = () => fail(new Error('it closed the connection at once'))
     signal.addEventListener('abort', stop, { once: true })
-    socket.once('error', fail)
-    socket.once('close', () => fail(new Error('the peer closed the connection')))
+    socket.on('error', fail)
+    socket.on('close', closed)
     socket.once(event, () => {
-      signal.removeEventListener('abort', stop)
-      socket.removeAllListeners('close')
-      socket.off('error', fail)
+      end()
       resolve(socket)
     })
   })

@@ -17,9 +17,7 @@ export const serverNameOf = (place: Place, rules: TlsRules): { readonly serverna
 export function pinRefusal(rules: TlsRules, certificate: PeerCertificate): GatewayError | undefined {
   const found = certificate.fingerprint256
   if (found !== undefined && found.toUpperCase() === rules.fingerprint?.toUpperCase()) return undefined
-  return new GatewayError('unreachable', `the certificate is not the pinned one: its SHA-256 fingerprint is ${found}`, {
-    hint: `when the service has renewed it, write under connection in targets.yaml: ${pinLine(found)}`,
-  })
+  return untrusted(`its certificate is not the pinned one`, pinLine(found))
 }
 
 /** What is wrong with a certificate by the code of the failed handshake; undefined when it failed for another reason. */
@@ -28,11 +26,15 @@ export async function trustRefusal(place: Place, rules: TlsRules, error: Error):
   if (!/CERT|SIGNATURE|SELF_SIGNED|ISSUER|ALTNAME|CRL/.test(code) || /ALERT/.test(code)) return undefined
   const certificate = await certificateOf(place, rules)
   const { wrong, accept } = complaint({ place, rules, code, certificate })
-  return new GatewayError('unreachable', `the certificate of ${place.authority} ${wrong}`, {
-    hint: `if it is the right service, write under connection in targets.yaml: ${accept}`,
-    cause: error,
-  })
+  return untrusted(`the certificate of ${place.authority} ${wrong}`, accept, error)
 }
+
+/** The line that would accept it stands in the message: a step that failed shows that alone. */
+const untrusted = (what: string, line: string, cause?: Error): GatewayError =>
+  new GatewayError('unreachable', `${what}; accepted with ${line}`, {
+    hint: 'if it is the right service, write that line under its connection in targets.yaml',
+    cause,
+  })
 
 interface Refused {
   readonly place: Place
@@ -49,7 +51,7 @@ function complaint({ place, rules, code, certificate }: Refused): { readonly wro
     return { wrong: `is valid only from ${certificate?.valid_from ?? 'a later day'}; check the clocks`, accept: pin }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = namesOf(certificate)
-    const [first] = names
+    const first = names.find((name) => !name.includes('*'))
     const accept = first === undefined ? pin : `tls: { server_name: ${first} }`
     return { wrong: `is not for ${expectedName(place, rules)} but for ${names.join(', ') || 'no name'}`, accept }
   }
@@ -65,13 +67,14 @@ function complaint({ place, rules, code, certificate }: Refused): { readonly wro
 const pinLine = (fingerprint: string | undefined): string =>
   `tls: { fingerprint: "${fingerprint ?? 'as openssl x509 -fingerprint -sha256 prints it'}" }`
 
-const nameIn = (name: PeerCertificate['issuer'] | undefined): string | undefined => name && String(name.CN ?? name.O)
+const nameIn = (name: PeerCertificate['issuer'] | undefined): string | undefined =>
+  name && JSON.stringify(String(name.CN ?? name.O).slice(0, 80))
 
 const namesOf = (certificate: PeerCertificate | undefined): readonly string[] =>
   (certificate?.subjectaltname ?? '')
     .split(', ')
     .map((name) => name.replace(/^(DNS|IP Address):/, ''))
-    .filter((name) => name !== '')
+    .filter((name) => /^[\w.*:-]{1,253}$/.test(name))
     .slice(0, 8)
 
 const lookWithinMs = 3000

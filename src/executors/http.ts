@@ -105,9 +105,9 @@ type Answered = Omit<Outcome, 'durationMs'>
 
 /** Sends the request on a connection that is already judged, and reads the answer. */
 async function exchange(sending: Sending, socket: Socket): Promise<Answered> {
-  const { place, limits } = sending
+  const { place } = sending
   try {
-    return await answerOf(await responseTo(sending, socket), limits.maxOutputBytes)
+    return await answerOf(sending, await responseTo(sending, socket))
   } catch (error) {
     if (error instanceof GatewayError) throw error
     const code = codeOf(error)
@@ -130,15 +130,15 @@ const notHttp = ({ authority }: Place, cause: unknown) =>
     cause,
   })
 
-function responseTo({ place, connection, request, limits }: Sending, socket: Socket): Promise<IncomingMessage> {
+function responseTo({ place, connection, request }: Sending, socket: Socket): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('closed')))
+    if (socket.destroyed) return reject(new Error('closed'))
     const text = request.body === undefined ? undefined : JSON.stringify(request.body)
     const asking = prepared({ place, connection, request, socket, text })
     asking.on('error', reject)
     asking.on('response', resolve)
-    if (limits.signal.aborted) return reject(cancelled())
     asking.end(text)
   })
 }
@@ -182,10 +182,10 @@ function headersOf(connection: HttpConnection, { authority }: Place, text: strin
   }
 }
 
-async function answerOf(response: IncomingMessage, maxBytes: number): Promise<Answered> {
+async function answerOf({ request: { method }, limits }: Sending, response: IncomingMessage): Promise<Answered> {
   const status = response.statusCode ?? 0
   const { location } = response.headers
   const lead = status >= 300 && status < 400 && location !== undefined ? `Location: ${location}\n` : ''
-  const { text, truncated } = await bodyOf(response, lead, maxBytes)
+  const { text, truncated } = await bodyOf(response, { method, lead, maxBytes: limits.maxOutputBytes })
   return { ok: status >= 200 && status < 400, status, output: text, errorOutput: '', truncated }
 }

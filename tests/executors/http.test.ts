@@ -87,6 +87,7 @@ describe('a request', () => {
       response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy())
     else if (url.endsWith('/reset')) response.destroy()
     else if (url.endsWith('/zip')) response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('unzipped'))
+    else if (url.endsWith('/empty')) response.writeHead(204, { 'content-encoding': 'gzip' }).end()
     else if (url.endsWith('/huge')) flood(response)
     else response.end('fine')
   }
@@ -135,6 +136,12 @@ describe('a request', () => {
 
   test('reads a compressed body', async () => {
     expect((await perform(connectionTo(service.url), get('/zip'))).output).toBe('unzipped')
+  })
+
+  test('is answered without a body', async () => {
+    const head: Operation = { kind: 'request', method: 'HEAD', path: '/zip' }
+    expect(await perform(connectionTo(service.url), head)).toMatchObject({ ok: true, status: 200, output: '' })
+    expect(await perform(connectionTo(service.url), get('/empty'))).toMatchObject({ ok: true, status: 204, output: '' })
   })
 
   test.each(['/reset', '/broken'])(
@@ -241,8 +248,8 @@ describe('a certificate', () => {
     const own = authority.selfSigned('own')
     const { url } = await serving(own)
     const error = await failure(connectionTo(url), get('/'))
-    expect(error.message).toMatch(/^the certificate of localhost:\d+ is self-signed$/)
-    expect(error.hint).toContain(`tls: { fingerprint: "${fingerprintOf(own)}" }`)
+    expect(error.message).toMatch(/^the certificate of localhost:\d+ is self-signed; accepted with/)
+    expect(error.message).toContain(`tls: { fingerprint: "${fingerprintOf(own)}" }`)
     expect((await perform(connectionTo(url, { fingerprint: fingerprintOf(own).toLowerCase() }), get('/'))).output).toBe(
       'fine',
     )
@@ -253,8 +260,8 @@ describe('a certificate', () => {
   test('of an unknown authority is refused, and accepted with ca_file', async () => {
     const { url } = await serving(authority.sign('unknown', ['DNS:localhost']))
     const error = await failure(connectionTo(url), get('/'))
-    expect(error.message).toContain('is signed by Our Test Authority, which this machine does not know')
-    expect(error.hint).toContain('tls: { ca_file: FILE }')
+    expect(error.message).toContain('is signed by "Our Test Authority", which this machine does not know')
+    expect(error.message).toContain('tls: { ca_file: FILE }')
     expect((await perform(connectionTo(url, { caFile: authority.ca }), get('/'))).output).toBe('fine')
   })
 
@@ -269,7 +276,7 @@ describe('a certificate', () => {
     const rules = { caFile: authority.ca }
     const error = await failure(connectionTo(url, rules), get('/'))
     expect(error.message).toContain('is not for localhost but for other.example, second.example')
-    expect(error.hint).toContain('tls: { server_name: other.example }')
+    expect(error.message).toContain('tls: { server_name: other.example }')
     expect((await perform(connectionTo(url, { ...rules, serverName: 'other.example' }), get('/'))).output).toBe('fine')
     const byAddress = await failure(connectionTo(`https://127.0.0.1:${port}`, rules), get('/'))
     expect(byAddress.message).toContain('is not for 127.0.0.1 but for other.example')
@@ -279,7 +286,10 @@ describe('a certificate', () => {
     const service = await serving(authority.sign('renewed', ['DNS:localhost']))
     const fingerprint = fingerprintOf(authority.selfSigned('before'))
     const error = await failure(connectionTo(service.url, { caFile: authority.ca, fingerprint }), get('/'))
-    expect(error).toMatchObject({ code: 'unreachable', message: expect.stringContaining('is not the pinned one') })
+    expect(error).toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('certificate is not the pinned one'),
+    })
     expect(service.seen).toEqual([])
   })
 
@@ -290,6 +300,12 @@ describe('a certificate', () => {
     const mutual = connectionTo(url, { ...rules, certFile: ours.cert, keyFile: ours.key })
     expect((await perform(mutual, get('/'))).output).toBe('fine')
     expect(await failure(connectionTo(url, rules), get('/'))).toMatchObject({ code: 'credentials_rejected' })
+  })
+
+  test('of ours that is none is named', async () => {
+    const rules = { certFile: `${authority.dir}/ca.key`, keyFile: authority.ca }
+    const error = await failure(connectionTo('https://localhost:1', rules), get('/'))
+    expect([error.code, error.message]).toEqual(['unreachable', expect.stringContaining('the files under tls')])
   })
 
   test('whose authority file cannot be read is named', async () => {
