@@ -189,6 +189,28 @@ describe('SIGHUP', () => {
   })
 })
 
+describe('the source on other runtimes', () => {
+  test.each(['Bun', 'Deno', 'Node 22'] as const)(
+    'serves over HTTP on %s, session and stream included',
+    async (runtime) => {
+      const own = await place.serve(runtime)
+      const client = new Client({ name: 'test', version: '0' })
+      const requestInit = { headers: { Authorization: `Bearer ${everything}` } }
+      await client.connect(new StreamableHTTPClientTransport(new URL(own.url), { requestInit }))
+      const told: string[] = []
+      client.setNotificationHandler(ToolListChangedNotificationSchema, () => void told.push('tools'))
+      const { content } = await client.callTool({ name: 'get_system_status', arguments: {} })
+      expect(JSON.stringify(content)).toContain('mem_total_mib')
+      own.process.kill('SIGHUP')
+      await until(() => told.length > 0, 'the notification on the listening stream')
+      expect((await send(own.url, rpc('ping'), headersOf(undefined))).status).toBe(401)
+      await client.close()
+      expect(await own.stop()).toBe(0)
+    },
+    30_000,
+  )
+})
+
 describe('start and stop', () => {
   test('SIGTERM lets a call finish, then the process ends with 0', async () => {
     const own = await place.serve()

