@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
-import { healthReply, targetsReply } from '../core/gateway-replies.ts'
+import { GatewayError } from '../core/errors.ts'
+import { approvalsReply, healthReply, targetsReply } from '../core/gateway-replies.ts'
 import { get, script } from '../core/operation.ts'
 import { jsonOf, outputOf, understood } from '../core/reply.ts'
 import { defineTool } from '../core/tool.ts'
@@ -32,6 +33,7 @@ export default defineTool({
     config: z.string().optional(),
     audit_records: z.number().optional(),
     running_changes: z.number().optional(),
+    your_pending_approvals: z.number().optional(),
     targets: z.number().optional(),
     not_asked_yet: z.string().optional(),
     not_measured: z.string().optional(),
@@ -44,14 +46,20 @@ async function machineHealth({ read }: Context) {
   return vitalSigns(understood(parseSystemStatus(output), 'the system status'))
 }
 
-async function ownHealth({ read, now }: Context) {
-  const [health, targets] = await Promise.all([read(get('/health')), read(get('/targets'))])
+async function ownHealth(context: Context) {
+  const { read, now } = context
+  const [health, targets, approvals] = await Promise.all([
+    read(get('/health')),
+    read(get('/targets')),
+    pendingApprovals(context),
+  ])
   const own = jsonOf(health, healthReply, 'the gateway')
   const others = jsonOf(targets, targetsReply, 'the list of targets').filter(({ kind }) => kind !== 'gateway')
   const lost = others.filter(({ last_contact: contact }) => contact?.reached === false)
   const silent = others.filter(({ last_contact: contact }) => contact === undefined)
   const problems = [
     own.audit_writable ? '' : 'the audit log cannot be written: no change is performed',
+    approvals.problem ?? '',
     ...lost.map(
       ({ id, last_contact: contact }) =>
         `${id} not reached ${contact ? ageOf(contact.at, now) : ''} ago: ${contact?.error}`,
@@ -65,6 +73,7 @@ async function ownHealth({ read, now }: Context) {
     config: `${own.config}, loaded ${ageOf(own.loaded_at, now)} ago`,
     audit_records: own.audit_records,
     running_changes: own.running_changes,
+    your_pending_approvals: approvals.count,
     targets: others.length,
     not_asked_yet: silent
       .map(({ id }) => id)
@@ -72,3 +81,19 @@ async function ownHealth({ read, now }: Context) {
       .join(' '),
   })
 }
+
+/** How many there are; a store that cannot be read is a problem to report, not the end of the check. */
+async function pendingApprovals({ read, caller }: Context) {
+  const query = new URLSearchParams({ caller: caller.id, state: 'pending', limit: String(mostPending) })
+  try {
+    const found = jsonOf(await read(get(`/approvals?${query}`)), approvalsReply, 'the list of approvals')
+    return { count: found.length }
+  } catch (error) {
+    const { code, message } = GatewayError.from(error)
+    if (code !== 'state_unavailable') throw error
+    return { problem: `the approvals cannot be read: ${message}` }
+  }
+}
+
+/** The store lets no caller have more. */
+const mostPending = 100
