@@ -9,6 +9,7 @@ import { jsonOf } from '../core/reply.ts'
 import { defaultConstraints, targetKinds } from '../core/target.ts'
 import { defineTool } from '../core/tool.ts'
 import { withoutEmptyColumns } from '../formats/rows.ts'
+import { nearest } from '../lib/nearest.ts'
 
 export default defineTool({
   name: 'explain_policy',
@@ -36,7 +37,7 @@ export default defineTool({
   async run({ tool: name, target }, context) {
     const { tools, targets, policy } = await known(context)
     const tool = tools.find((candidate) => candidate.name === name)
-    if (tool === undefined) throw new GatewayError('unknown_tool', `no tool ${JSON.stringify(name)}`)
+    if (tool === undefined) throw unknownTool(name, tools)
     const fitting = targets.filter(
       ({ id, kind }) => tool.targets.includes(kind) && (target === undefined || id === target),
     )
@@ -59,11 +60,29 @@ export default defineTool({
       }
       const question = { caller: context.caller, tool: name, capability, risk: tool.risk, target: asked }
       const { effect, rule, reason, hint } = decide(policy, question)
-      return { target: id, effect, rule, reason, hint: hint ?? '' }
+      return { target: id, effect, rule, reason, hint: hint ?? hints[effect] }
     })
     return { tool: name, risk: tool.risk, answers: withoutEmptyColumns(answers) }
   },
 })
+
+/** What would change an answer that no grant or scope explains; risk is what the tool can do at most. */
+const hints = {
+  allow: '',
+  approve:
+    'tailops approvals approve ID, once the call has asked; a call that only reads or can do less than the risk shown may need none',
+  deny: 'the operator can change that rule',
+} as const
+
+function unknownTool(name: string, tools: readonly { readonly name: string }[]): GatewayError {
+  const close = nearest(
+    name,
+    tools.map((tool) => tool.name),
+  )
+  return new GatewayError('unknown_tool', `no tool ${JSON.stringify(name)}`, {
+    hint: close === undefined ? 'tools/list shows what there is' : `did you mean ${close}?`,
+  })
+}
 
 async function known({ read }: Context) {
   const [tools, targets, policy] = await Promise.all([read(get('/tools')), read(get('/targets')), read(get('/policy'))])
