@@ -9,6 +9,10 @@ import explainPolicy from './explain_policy.ts'
 import fileOperations from './file_operations.ts'
 import getActiveConnections from './get_active_connections.ts'
 import getAuditLog from './get_audit_log.ts'
+import getContainerList from './get_container_list.ts'
+import getContainerLogs from './get_container_logs.ts'
+import getContainerStats from './get_container_stats.ts'
+import getDockerNetworks from './get_docker_networks.ts'
 import getJob from './get_job.ts'
 import getNetworkIoCounters from './get_network_io_counters.ts'
 import getNetworkStatus from './get_network_status.ts'
@@ -18,8 +22,10 @@ import getSystemStatus from './get_system_status.ts'
 import getTopProcesses from './get_top_processes.ts'
 import healthCheck from './health_check.ts'
 import listApprovals from './list_approvals.ts'
+import listDockerImages from './list_docker_images.ts'
 import listHttpEndpoints from './list_http_endpoints.ts'
 import listTargets from './list_targets.ts'
+import manageContainer from './manage_container.ts'
 import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
 import runCommand from './run_command.ts'
@@ -38,6 +44,10 @@ export const tools: readonly Tool[] = [
   fileOperations,
   getActiveConnections,
   getAuditLog,
+  getContainerList,
+  getContainerLogs,
+  getContainerStats,
+  getDockerNetworks,
   getJob,
   getNetworkIoCounters,
   getNetworkStatus,
@@ -47,8 +57,10 @@ export const tools: readonly Tool[] = [
   getTopProcesses,
   healthCheck,
   listApprovals,
+  listDockerImages,
   listHttpEndpoints,
   listTargets,
+  manageContainer,
   manageService,
   pingHost,
   runCommand,

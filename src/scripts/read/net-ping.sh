@@ -1,7 +1,7 @@
 # Pings one address. $1: address, $2: number of packets, $3: 4 or 6.
 section() { printf '\036%s\n' "$1"; }
 
-export LC_ALL=C
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 program=ping
 # Where ping6 is a program of its own, ping may know IPv4 only.
 [ "$3" = 6 ] && command -v ping6 >/dev/null && program=ping6

@@ -12,7 +12,7 @@ trace() {
   bounded "$@" 2>&1 </dev/null | head -c 16384
 }
 
-export LC_ALL=C
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 address=$1 most=$2 family=$3 seconds=$4
 program=traceroute
 if ! command -v traceroute >/dev/null; then
