@@ -31,6 +31,7 @@ const doors: Readonly<Record<string, string>> = {
   '@modelcontextprotocol/': 'server/',
   hono: 'server/',
   'node:sqlite': 'state/',
+  dockerode: 'executors/docker.ts',
   'node:child_process': 'executors/local.ts',
 }
 

@@ -2,6 +2,7 @@ import type { Connection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Target } from '../core/target.ts'
+import { openDocker } from './docker.ts'
 import { openHttp } from './http.ts'
 import { limited } from './limits.ts'
 import { type LocalOptions, openLocal } from './local.ts'
@@ -27,7 +28,9 @@ export function executorOf({ gateway, ...local }: ExecutorParts, target: Reached
   }
   if (connection?.kind === 'http')
     return limited(openHttp(id, connection, local.clock), constraints.concurrency, local.clock)
+  if (connection?.kind === 'docker')
+    return limited(openDocker(id, connection, local.clock), constraints.concurrency, local.clock)
   throw new GatewayError('unsupported_target', `${id}: this version does not perform on ${kind} targets`, {
-    hint: 'it performs on local and http targets',
+    hint: 'it performs on local, docker and http targets',
   })
 }
