@@ -3,8 +3,12 @@ import { effectOf } from './effect.ts'
 import { GatewayError } from './errors.ts'
 import type { Request } from './operation.ts'
 
-/** Arguments of a named request, by name. */
-export type EndpointArguments = Readonly<Record<string, string | number | boolean>>
+/** Arguments of a named request, by name; whether they are texts, numbers or booleans is checked here. */
+export type EndpointArguments = Readonly<Record<string, unknown>>
+
+type Sent = string | number | boolean
+
+const maxCharacters = 16_384
 
 /**
  * The request of an endpoint with these arguments: what goes into path and query is encoded, the rest is the JSON body.
@@ -58,7 +62,7 @@ function refuseUnknown(endpoint: Endpoint, given: EndpointArguments): void {
 }
 
 /** The value as it is sent; a number does for a text, as ids are often numbers. */
-function sentValue(endpoint: Endpoint, parameter: EndpointParameter, given: EndpointArguments) {
+function sentValue(endpoint: Endpoint, parameter: EndpointParameter, given: EndpointArguments): Sent | undefined {
   const { name, type, required } = parameter
   const value = Object.hasOwn(given, name) ? given[name] : undefined
   if (value === undefined) {
@@ -66,12 +70,16 @@ function sentValue(endpoint: Endpoint, parameter: EndpointParameter, given: Endp
     return undefined
   }
   const sent = type === 'string' && typeof value === 'number' ? String(value) : value
-  if (typeof sent !== type) throw wrong(endpoint, `takes a ${type} for ${name}, not ${shown(value)}`)
+  if (!isSent(sent) || typeof sent !== type) throw wrong(endpoint, `takes a ${type} for ${name}, not ${shown(value)}`)
+  if (String(sent).length > maxCharacters)
+    throw wrong(endpoint, `takes at most ${maxCharacters} characters for ${name}`)
   if (!fits(endpoint, parameter, String(sent)))
     throw wrong(endpoint, `takes for ${name} what matches /${parameter.pattern}/, not ${shown(value)}`)
   if (/\p{Cs}/u.test(String(sent))) throw wrong(endpoint, `takes no half characters for ${name}`)
   return sent
 }
+
+const isSent = (value: unknown): value is Sent => ['string', 'number', 'boolean'].includes(typeof value)
 
 function fits(endpoint: Endpoint, { name, pattern }: EndpointParameter, text: string): boolean {
   if (pattern === undefined) return true
@@ -86,7 +94,7 @@ function fits(endpoint: Endpoint, { name, pattern }: EndpointParameter, text: st
 }
 
 /** The template with its parameters; a value stays within its part of the path, and is a part. */
-function fill(endpoint: Endpoint, values: ReadonlyMap<string, string | number | boolean>): string {
+function fill(endpoint: Endpoint, values: ReadonlyMap<string, Sent>): string {
   const path = endpoint.path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = String(values.get(name) ?? '')
     if (value === '' || climbs(value)) throw wrong(endpoint, `takes no ${shown(value)} for ${name}`)
@@ -96,7 +104,7 @@ function fill(endpoint: Endpoint, values: ReadonlyMap<string, string | number | 
   return path
 }
 
-const shown = (value: string | number | boolean): string => JSON.stringify(value).slice(0, 100)
+const shown = (value: unknown): string => JSON.stringify(value ?? null).slice(0, 100)
 
 /** A change of a service is never taken for the gateway's own bookkeeping (core/effect.ts): an empty query changes nothing. */
 function unmistakable(request: Request): Request {

@@ -9,18 +9,16 @@ import { defineTool } from '../core/tool.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 import { parseJson } from '../lib/json.ts'
 
-const text = z.string().max(16_384)
-
 /** Makes a request that the target declares. GET and HEAD are performed without approval; the rest is as harmful as the endpoint says. */
 export default defineTool({
   name: 'call_http_endpoint',
-  description: 'Make a named request of an HTTP service (see list_http_endpoints).',
+  description: 'Make a request that list_http_endpoints names.',
   capability: 'http:call',
   risk: 'destructive',
   targets: ['http'],
   input: z.object({
-    endpoint: z.string().min(1).max(100),
-    parameters: z.record(z.string().max(100), z.union([text, z.number(), z.boolean()])).optional(),
+    endpoint: z.string().min(1).max(100).describe('its name'),
+    parameters: z.record(z.string(), z.unknown()).optional(),
   }),
   output: z.object({
     status: z.number(),

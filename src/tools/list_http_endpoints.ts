@@ -5,7 +5,7 @@ import { withoutEmptyColumns } from '../formats/rows.ts'
 
 export default defineTool({
   name: 'list_http_endpoints',
-  description: 'The named requests of an HTTP service, for call_http_endpoint.',
+  description: 'The requests that an HTTP service offers here.',
   capability: 'http:read',
   risk: 'read',
   targets: ['http'],

@@ -127,6 +127,8 @@ describe('call_http_endpoint', () => {
     'a parameter that is not declared': ['remove', { id: 'a', force: true }, 'its parameters: id'],
     'a parameter left out': ['search', {}, 'its parameters: q, limit?: number, all?: boolean'],
     'a parameter of another type': ['search', { q: 'a', limit: 'many' }, 'limit?: number'],
+    'a list': ['search', { q: ['a'] }, 'q, limit?: number'],
+    'a very long text': ['search', { q: 'a'.repeat(16_385) }, 'q, limit?: number'],
     'a name of every object': ['remove', { id: 'a', constructor: 'x' }, 'its parameters: id'],
     'a value that fits its pattern in part': ['silence', { id: 'a/b', comment: '' }, 'id: /[a-z0-9]+/'],
     'a value with a line after the match': ['silence', { id: 'a\n', comment: '' }, 'id: /[a-z0-9]+/'],
