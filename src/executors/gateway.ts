@@ -8,6 +8,7 @@ import type { Tool } from '../core/tool.ts'
 import { type Clock, within } from '../lib/clock.ts'
 import { follow } from '../lib/follow.ts'
 import type { Json } from '../lib/json.ts'
+import { characterStart } from '../lib/utf8.ts'
 import type { Contacts } from './contacts.ts'
 
 /** What the gateway knows of itself. */
@@ -196,13 +197,6 @@ function outputOf({ outputs }: GatewayParts, { name, query }: Asked): Json | und
     next: end < bytes.length ? end : undefined,
     discarded_bytes: found.discardedBytes === 0 ? undefined : found.discardedBytes,
   }
-}
-
-/** The byte at which the character of this byte begins (RFC 3629: continuation bytes are 10xxxxxx). */
-function characterStart(bytes: Uint8Array, at: number): number {
-  let start = Math.min(at, bytes.length)
-  while (start > 0 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--
-  return start
 }
 
 const numberIn = (query: URLSearchParams, name: string, otherwise: number): number => {

@@ -3,6 +3,7 @@ import type { Caller } from '../core/target.ts'
 import type { Tool } from '../core/tool.ts'
 import type { CallResult, ChangeResult, QueryResult, TargetAnswer } from '../gateway/result.ts'
 import { toToon } from '../lib/toon.ts'
+import { characterStart } from '../lib/utf8.ts'
 import { fenced, takeTexts } from './fence.ts'
 import { folded, type Row } from './fold.ts'
 
@@ -131,13 +132,6 @@ function cutText(text: string, keep: (text: string) => string): string {
   const end = line > maxAnswerBytes / 2 ? line + 1 : characterStart(bytes, maxAnswerBytes)
   const handle = keep(text)
   return `${bytes.toString('utf8', 0, end)}\n[cut: ${end} of ${bytes.length} bytes; get_output with handle: ${handle}, offset: ${end} has the rest]`
-}
-
-/** Where the character at this byte begins (RFC 3629: continuation bytes are 10xxxxxx). */
-function characterStart(bytes: Uint8Array, at: number): number {
-  let start = at
-  while (start > 0 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--
-  return start
 }
 
 function cutJson(text: string, keep: (text: string) => string, isError: boolean): Rendered {

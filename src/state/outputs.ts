@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Outputs } from '../core/ports.ts'
+import { characterStart } from '../lib/utf8.ts'
 import { json } from './columns.ts'
 import type { Database } from './database.ts'
 
@@ -67,7 +68,5 @@ const findSql = 'SELECT * FROM outputs WHERE handle = ? AND kept_at > ? AND kept
 function cut(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text)
   if (bytes.length <= maxBytes) return text
-  let end = maxBytes
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
-  return bytes.subarray(0, end).toString('utf8')
+  return bytes.subarray(0, characterStart(bytes, maxBytes)).toString('utf8')
 }
