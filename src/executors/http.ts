@@ -57,9 +57,6 @@ async function send(sending: Sending): Promise<Outcome> {
   const began = clock.elapsedMs()
   const socket = await connected(sending)
   if (limits.step !== undefined) limits.onRef?.(`${socket.localAddress}:${socket.localPort}`)
-  const over = follow(limits.signal)
-  const stop = () => socket.destroy()
-  over.signal.addEventListener('abort', stop, { once: true })
   const leftMs = Math.max(1, limits.timeoutMs - (clock.elapsedMs() - began))
   try {
     const answer = exchange(sending, socket)
@@ -70,7 +67,7 @@ async function send(sending: Sending): Promise<Outcome> {
     answer.catch(() => undefined)
     throw limits.signal.aborted ? cancelled() : late(limits.timeoutMs)
   } finally {
-    over.release()
+    // On the peer too this ends what was not complete.
     socket.destroy()
   }
 }
