@@ -188,6 +188,14 @@ export interface StoredOutput {
   readonly discardedBytes: number
 }
 
+/** Keys of hosts that were trusted on first contact (`accept_new`), and are held to ever since. */
+export interface HostKeys {
+  /** `SHA256:…`, as `ssh-keygen -lf` prints it. */
+  get(target: string): string | undefined
+  /** Durable when it returns. The first one stays: another process may have been faster. */
+  set(target: string, fingerprint: string): void
+}
+
 /** What proves a caller over HTTP. */
 export interface Tokens {
   /** Undefined for an unknown, expired or revoked token. */

@@ -1,12 +1,13 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
-import type { Journal, Outputs } from '../core/ports.ts'
+import type { HostKeys, Journal, Outputs } from '../core/ports.ts'
 import type { Logger } from '../lib/log.ts'
 import { type ApprovalStore, openApprovals } from './approvals.ts'
 import { FileAuditLog } from './audit-log.ts'
 import { type Database, openDatabase } from './database.ts'
 import { FileLock } from './file-lock.ts'
+import { openHostKeys } from './host-keys.ts'
 import { openJournal } from './journal.ts'
 import { openOutputs } from './outputs.ts'
 import { outputMigrations, stateMigrations } from './schema.ts'
@@ -26,6 +27,7 @@ export interface StateOptions {
 export interface State {
   readonly audit: FileAuditLog
   readonly approvals: ApprovalStore
+  readonly hostKeys: HostKeys
   readonly journal: Journal
   readonly outputs: Outputs
   readonly tokens: TokenStore
@@ -62,6 +64,7 @@ export function openState(options: StateOptions): State {
     return {
       audit,
       approvals: openApprovals({ database, now, newId }),
+      hostKeys: openHostKeys({ database, now }),
       journal: openJournal({ database, now, process }),
       outputs: openOutputs({ database: outputs, now, newId }),
       tokens: openTokens({ database, now, newId }),

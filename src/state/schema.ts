@@ -24,6 +24,7 @@ export const stateMigrations: readonly string[] = [
      id TEXT PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL, hash TEXT NOT NULL,
      created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER
    ) STRICT`,
+  'CREATE TABLE host_keys (target TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT',
 ]
 
 /** Schema of `outputs.db`: what may be lost. */
