@@ -3,8 +3,11 @@ import { isReadCommand } from './read-commands.ts'
 
 export type Effect = 'read' | 'write'
 
-/** Requests that read, or touch nothing but the gateway's own bookkeeping, although they are not GET or HEAD. */
-const readPaths: readonly RegExp[] = [/^\/jobs\/[a-z0-9]+\/cancel$/]
+/**
+ * Requests that touch nothing but the gateway's own bookkeeping, although they are not GET or HEAD. Their prefix is no path:
+ * the gateway's executor alone understands it, so no other target can be sent one.
+ */
+const readPaths: readonly RegExp[] = [/^gateway:\/jobs\/[a-z0-9]+\/cancel$/]
 
 /** What an operation does to its target: derived from what it is, never declared. */
 export function effectOf(operation: Operation): Effect {

@@ -1,5 +1,4 @@
 import type { Endpoint, EndpointParameter } from './connection.ts'
-import { effectOf } from './effect.ts'
 import { GatewayError } from './errors.ts'
 import type { Request } from './operation.ts'
 
@@ -25,12 +24,12 @@ export function requestTo(endpoint: Endpoint, given: EndpointArguments): Request
   const path = fill(endpoint, new Map(placed('path')))
   const query = placed('query').map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
   const body = placed('body')
-  return unmistakable({
+  return {
     kind: 'request',
     method: endpoint.method,
     path: query.length === 0 ? path : `${path}${path.includes('?') ? '&' : '?'}${query.join('&')}`,
     ...(body.length > 0 && { body: Object.fromEntries(body) }),
-  })
+  }
 }
 
 /** Whether a part of a path is `.` or `..`, encoded once or twice as well: servers decode at different times. */
@@ -105,9 +104,3 @@ function fill(endpoint: Endpoint, values: ReadonlyMap<string, Sent>): string {
 }
 
 const shown = (value: unknown): string => JSON.stringify(value ?? null).slice(0, 100)
-
-/** A change of a service is never taken for the gateway's own bookkeeping (core/effect.ts): an empty query changes nothing. */
-function unmistakable(request: Request): Request {
-  if (request.method === 'GET' || request.method === 'HEAD' || effectOf(request) === 'write') return request
-  return { ...request, path: `${request.path}?` }
-}

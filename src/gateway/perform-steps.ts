@@ -70,7 +70,10 @@ async function send(run: StepRun, step: Step): Promise<StepState> {
   } catch (error) {
     const failure = GatewayError.from(error)
     if (!['interrupted', 'timeout', 'cancelled'].includes(failure.code))
-      return { state: 'failed', note: failure.message }
+      return {
+        state: 'failed',
+        note: failure.hint === undefined ? failure.message : `${failure.message}: ${failure.hint}`,
+      }
     return reconciled(await executor.reconcile(step.do, { at: sentAt, step: nameOf(run), ref }), failure.message)
   }
 }

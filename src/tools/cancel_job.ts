@@ -17,7 +17,7 @@ export default defineTool({
   plan: async ({ job }) => ({
     summary: `ask job ${job} to stop`,
     basis: {},
-    steps: [{ do: post(`/jobs/${encodeURIComponent(job)}/cancel`) }],
+    steps: [{ do: post(`gateway:/jobs/${encodeURIComponent(job)}/cancel`) }],
   }),
   report(_plan, outcomes) {
     const cancelled = outcomes.some((outcome) => jsonOf(outcome, reply, 'the gateway').cancelled)

@@ -267,8 +267,9 @@ describe('no company makes a dangerous argument a read', () => {
 test('a request reads by GET and HEAD, a script by its folder', () => {
   expect(effectOf(get('/x'))).toBe('read')
   expect(effectOf({ kind: 'request', method: 'HEAD', path: '/x' })).toBe('read')
-  expect(effectOf(post('/jobs/ab1/cancel'))).toBe('read')
-  expect(effectOf(post('/jobs/ab1/cancel/../../x'))).toBe('write')
+  expect(effectOf(post('gateway:/jobs/ab1/cancel'))).toBe('read')
+  expect(effectOf(post('/jobs/ab1/cancel'))).toBe('write')
+  expect(effectOf(post('gateway:/jobs/ab1/cancel/../../x'))).toBe('write')
   expect(effectOf(post('/x'))).toBe('write')
   expect(effectOf({ kind: 'script', name: 'read/processes', args: [] })).toBe('read')
 })

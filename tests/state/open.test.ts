@@ -46,7 +46,7 @@ test('the database of a newer tailops is refused and left alone', () => {
   const database = new DatabaseSync(join(world.dir, 'tailops.db'))
   database.exec('PRAGMA user_version = 99')
   database.close()
-  expect(() => world.open()).toThrow('this tailops knows 1')
+  expect(() => world.open()).toThrow('its schema is version 99, this tailops knows')
 })
 
 test('a folder that is a file, or that others may write to, is refused', () => {
