@@ -75,13 +75,16 @@ function requestOf(id: string, { via }: DockerConnection, operation: Operation):
       hint: 'use connection.socket_path on the gateway itself, or connection.host with tls_verify and cert_path',
     })
   }
-  if (!/^\/[\x21\x22\x24-\x7e]*$/.test(operation.path) || /(^|\/)\.\.?([/?]|$)/.test(operation.path))
-    throw new GatewayError(
-      'invalid_input',
-      `${JSON.stringify(operation.path.slice(0, 200))} is no path of the Docker API`,
-    )
+  if (!isPath(operation.path)) {
+    const shown = JSON.stringify(operation.path.slice(0, 200))
+    throw new GatewayError('invalid_input', `${shown} is no path of the Docker API`)
+  }
   return operation
 }
+
+/** Encoded, and without parts that lead elsewhere: empty ones, `.` and `..`. */
+const isPath = (path: string): boolean =>
+  /^(\/[^/?]+)+(\?.*)?$/.test(path) && /^[\x21-\x7e]+$/.test(path) && !/[#\\]|\/(\.|%2e){1,2}([/?]|$)/i.test(path)
 
 const versionReply = z.object({ ApiVersion: z.string(), MinAPIVersion: z.string().optional() })
 

@@ -11,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DockerConnection } from '../../src/core/connection.ts'
@@ -39,6 +40,8 @@ export interface DockerEngine {
   docker(...args: readonly string[]): string
   /** `docker run --detach` of tiny:1; the options end where the command begins. */
   run(name: string, options: readonly string[], command: readonly string[]): void
+  /** Client certificates of another CA, in this folder; `trusting` the engine's own CA. */
+  certify(folder: string, more?: { readonly trusting?: boolean }): void
   stop(): Promise<void>
 }
 
@@ -64,6 +67,10 @@ export async function startEngine({ tlsPort }: { readonly tlsPort?: number } = {
     docker,
     run: (name, options, command) => {
       docker('run', '--detach', '--name', name, ...options, 'tiny:1', ...command)
+    },
+    certify(folder, { trusting = false } = {}) {
+      makeCertificates(mkdtempSync(join(dir, 'ca-')), folder)
+      if (trusting) copyFileSync(join(dir, 'ca.pem'), join(folder, 'ca.pem'))
     },
     async stop() {
       const ids = docker('ps', '--all', '--quiet')
@@ -138,15 +145,30 @@ function importTinyImage(dir: string, socketPath: string): void {
 /** Certificates of an own CA for the engine and for us. */
 function secureConnection(dir: string, port: number): DockerConnection {
   const certPath = join(dir, 'client')
-  mkdirSync(certPath)
-  const script = `set -eu; cd "$1"
-make() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1-key.pem" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
-  printf '%s\\n' "$2" >"$1.ext"; openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile "$1.ext" -out "$1-cert.pem" 2>/dev/null; }
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca-key.pem -out ca.pem -days 2 -subj /CN=ca 2>/dev/null
-make server 'subjectAltName=IP:127.0.0.1'; make client 'extendedKeyUsage=clientAuth'
-cp ca.pem server-ca.pem; cp ca.pem client/ca.pem; cp client-cert.pem client/cert.pem; cp client-key.pem client/key.pem`
-  execFileSync('sh', ['-c', script, 'sh', dir])
+  makeCertificates(dir, certPath)
+  copyFileSync(join(dir, 'ca.pem'), join(dir, 'server-ca.pem'))
   return { kind: 'docker', socketPath: '/nowhere', host: `tcp://127.0.0.1:${port}`, tlsVerify: true, certPath }
+}
+
+/** A CA and a server's certificate in `dir`, a client's beside the CA in `client`. */
+function makeCertificates(dir: string, client: string): void {
+  mkdirSync(client, { recursive: true })
+  const script = `set -eu; cd "$1"
+make() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1-key.pem" -out "$1.csr" -subj "/CN=$1"
+  printf '%s\\n' "$2" >"$1.ext"; openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile "$1.ext" -out "$1-cert.pem"; }
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca-key.pem -out ca.pem -days 2 -subj /CN=ca
+make server 'subjectAltName=IP:127.0.0.1'; make client 'extendedKeyUsage=clientAuth'
+cp ca.pem "$2/ca.pem"; cp client-cert.pem "$2/cert.pem"; cp client-key.pem "$2/key.pem"`
+  execFileSync('sh', ['-c', script, 'sh', dir, client], { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+/** A port of loopback that is free now. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await new Promise((listening) => probe.once('listening', listening))
+  const address = probe.address()
+  await new Promise((closed) => probe.close(closed))
+  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 /** A context whose reads are requests to this engine. */
