@@ -32,24 +32,32 @@ export interface Place {
   readonly userland?: Userland | undefined
   /** Name of a network namespace. */
   readonly netns?: string | undefined
+  /** Without the right to raw sockets, as an ordinary user is. */
+  readonly withoutRawSockets?: boolean | undefined
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined
   /** Constraint `networks` of the target. */
   readonly networks?: readonly string[] | undefined
 }
 
 /** A context whose scripts run on dash, or on BusyBox's shell where its userland has one, in this place. */
-export function probeContext({ userland: programs, netns, networks = [] }: Place = {}): Context {
+export function probeContext(place: Place = {}): Context {
+  const { userland: programs, netns, networks = [], env = {} } = place
   const base = shellContext()
   const target = { ...base.target, constraints: { ...base.target.constraints, networks } }
   const path = programs === undefined ? (process.env['PATH'] ?? '') : programs.path
   const shell = programs === undefined ? '/usr/bin/dash' : join(programs.path, 'sh')
+  const variables = Object.entries({ ...env, PATH: path }).map(([name, value]) => `${name}=${value}`)
+  const lacking = place.withoutRawSockets ? ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'] : []
   const enter = netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`]
   return {
     ...base,
     target,
     async read(operation: Operation): Promise<Outcome> {
       if (operation.kind !== 'script') throw new TypeError('a probe runs scripts')
+      // The scripts look into the folders of administrators too, which are not part of the userland.
       const text = (scripts[operation.name] ?? '').replace('PATH="$PATH:/usr/sbin:/sbin"', '')
-      const argv = [...enter, 'env', `PATH=${path}`, shell, '-c', text, 'sh', ...operation.args]
+      const argv = [...enter, ...lacking, 'env', ...variables, shell, '-c', text, 'sh', ...operation.args]
       return run(argv)
     },
   }
