@@ -23,9 +23,9 @@ const Common = z.object({
       'ids, `tag:x`, `kind:x`, `cluster:x`, `segment:x`, globs (`web-*`) or `all`; left out: `local`, the gateway for its own tools, or the only target that fits',
   }),
   format: format.optional().meta({ $comment: 'left out: the smaller of the two' }),
-  dry_run: z.boolean().optional().describe('only show the plan'),
+  dry_run: z.boolean().optional().meta({ $comment: 'only shows the plan' }),
   approval: z.string().max(40).optional().describe('id of a granted one'),
-  request_id: z.string().min(1).max(80).optional().describe('a repeat gets the first end'),
+  request_id: z.string().min(1).max(80).optional().describe('for safe repeats'),
   batch: batch.optional().meta({
     $comment: 'on many targets: `{size, max_failures}`, so many at a time, no further after so many failures',
   }),

@@ -40,6 +40,7 @@ export function listed(tool: Tool, output: Asked['format'] = 'toon'): ListedTool
 /** What a model needs not know to call a tool right: the gateway checks it all, and its errors say what was wrong. */
 const unlisted = new Set([
   '$comment',
+  'propertyNames',
   'default',
   'minLength',
   'maxLength',
@@ -51,19 +52,16 @@ const unlisted = new Set([
   'additionalProperties',
 ])
 
-/** A schema as short as it can be: it is paid for in every conversation. */
+/** A schema as short as it can be: it is paid for in every conversation. Below `properties` stand names, not keywords. */
 function slim(schema: ObjectSchema): ObjectSchema {
-  const walk = (part: unknown): unknown => {
-    if (Array.isArray(part)) return part.map(walk)
+  const walk = (part: unknown, names: boolean): unknown => {
+    if (Array.isArray(part)) return part.map((item) => walk(item, false))
     if (typeof part !== 'object' || part === null) return part
-    const kept = Object.entries(part).filter(([key, value]) => !(unlisted.has(key) && !isSchema(value)))
-    return Object.fromEntries(kept.map(([key, value]) => [key, walk(value)]))
+    const kept = Object.entries(part).filter(([key]) => names || !unlisted.has(key))
+    return Object.fromEntries(kept.map(([key, value]) => [key, walk(value, !names && key === 'properties')]))
   }
-  return { ...Object(walk(schema)), type: 'object' }
+  return { ...Object(walk(schema, false)), type: 'object' }
 }
-
-/** A property that happens to be called `pattern` has a schema; the keyword has none. */
-const isSchema = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Changes are typed always; reads only where programs ask for it, since most clients then drop the text. */
 function outputSchemaOf(tool: Tool, output: Asked['format']): ObjectSchema | undefined {
@@ -74,7 +72,6 @@ function outputSchemaOf(tool: Tool, output: Asked['format']): ObjectSchema | und
 /** The envelope of every change, as far as a program decides by it; it is paid for once for each changing tool. */
 const changeSchema: ObjectSchema = {
   type: 'object',
-  properties: { status: { type: 'string' } },
   required: ['status'],
 }
 

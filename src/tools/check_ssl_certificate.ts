@@ -14,7 +14,7 @@ const mostNames = 30
 export default defineTool({
   name: 'check_ssl_certificate',
   description:
-    'The TLS certificate that a server shows, good or not: names, issuer, days left, chain, and what is wrong with it.',
+    'The TLS certificate of a server, good or not: names, issuer, days left, chain, and what is wrong with it.',
   capability: 'network:diag',
   risk: 'probe',
   targets: ['local', 'ssh'],

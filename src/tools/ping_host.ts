@@ -15,7 +15,7 @@ const tcpTimeout = '3'
 export default defineTool({
   name: 'ping_host',
   description:
-    'Packet loss and round-trip times from the target to a host, by ICMP, or by TCP where ICMP is not permitted.',
+    'Packet loss and round-trip times from the target to a host, by ICMP or, where that is not permitted, TCP.',
   capability: 'network:diag',
   risk: 'probe',
   targets: ['local', 'ssh'],
