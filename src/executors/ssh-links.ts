@@ -1,0 +1,264 @@
+import { Duplex } from 'node:stream'
+import type { ClientChannel } from 'ssh2'
+import type { SshConnection } from '../core/connection.ts'
+import { GatewayError } from '../core/errors.ts'
+import { sha256 } from '../lib/digest.ts'
+import { randomId } from '../lib/random-id.ts'
+import { lost } from './ssh-failure.ts'
+import { openSession, type PrivateKey, privateKeyOf, type SshSession, type SshSurroundings } from './ssh-link.ts'
+
+/** The connections to ssh targets: one each, shared by who performs there and who jumps over it. */
+export interface SshLinks {
+  /** The caller releases it when it needs it no more. */
+  use(id: string, connection: SshConnection): SshLink
+}
+
+export type Channel = ClientChannel
+
+/** One target's connection, opened when it is needed. */
+export interface SshLink {
+  /** Starts a line of shell in a session of its own; waits while too many are open, unless it is urgent. */
+  exec(line: string, options: ExecOptions): Promise<ClientChannel>
+  forward(host: string, port: number): Promise<Duplex>
+  release(): void
+}
+
+export interface ExecOptions {
+  readonly signal: AbortSignal
+  /** Does not wait for others: it ends one of them. */
+  readonly isUrgent?: boolean
+}
+
+/** What links need beside surroundings: how other ssh targets are reached, for jumps. */
+export interface LinkParts extends SshSurroundings {
+  connectionOf(target: string): SshConnection | undefined
+}
+
+const maxChannels = 8
+const idleMs = 5 * 60_000
+const longestPauseMs = 60_000
+
+interface Shared {
+  readonly link: Link
+  users: number
+}
+
+export function openSshLinks(parts: LinkParts): SshLinks {
+  const open = new Map<string, Shared>()
+  const use = (id: string, connection: SshConnection, trail: readonly string[]): SshLink => {
+    const shared = open.get(id) ?? {
+      link: new Link({ id, connection, parts, jumpTo: jumper(id, connection, trail) }),
+      users: 0,
+    }
+    open.set(id, shared)
+    shared.users++
+    let isReleased = false
+    return {
+      exec: (line, options) => shared.link.exec(line, options),
+      forward: (host, port) => shared.link.forward(host, port),
+      release() {
+        if (isReleased) return
+        isReleased = true
+        shared.users--
+        if (shared.users > 0) return
+        if (open.get(id) === shared) open.delete(id)
+        shared.link.close()
+      },
+    }
+  }
+  const jumper = (id: string, { jump }: SshConnection, trail: readonly string[]) =>
+    jump === undefined
+      ? undefined
+      : () => {
+          const way = [...trail, id]
+          if (way.includes(jump))
+            throw new GatewayError(
+              'unreachable',
+              `${id}: its jump hosts go in a circle: ${[...way, jump].join(' → ')}`,
+              { hint: 'correct connection.jump in targets.yaml' },
+            )
+          const connection = parts.connectionOf(jump)
+          if (connection === undefined)
+            throw new GatewayError('unreachable', `${id}: its jump host ${jump} is no ssh target`, {
+              hint: 'declare it in targets.yaml',
+            })
+          return use(jump, connection, way)
+        }
+  return { use: (id, connection) => use(id, connection, []) }
+}
+
+interface LinkWish {
+  readonly id: string
+  readonly connection: SshConnection
+  readonly parts: LinkParts
+  readonly jumpTo: (() => SshLink) | undefined
+}
+
+/** Owns one connection. */
+class Link {
+  readonly #wish: LinkWish
+  #session: Promise<SshSession> | undefined
+  #key: PrivateKey | undefined
+  #channels = 0
+  readonly #queue = new Set<() => void>()
+  #idle: AbortController | undefined
+  #failed:
+    | { readonly error: GatewayError; readonly at: Date; readonly until: number; readonly pauseMs: number }
+    | undefined
+
+  constructor(wish: LinkWish) {
+    this.#wish = wish
+  }
+
+  async exec(line: string, { signal, isUrgent = false }: ExecOptions): Promise<ClientChannel> {
+    if (isUrgent) this.#channels++
+    else await this.#turn(signal)
+    return this.#opened(async () => {
+      const session = await unlessAborted(signal, this.#connected(), notSent)
+      return unlessAborted(signal, session.exec(line), () => lost(this.#wish.id))
+    })
+  }
+
+  forward(host: string, port: number): Promise<Duplex> {
+    this.#channels++
+    return this.#opened(async () => (await this.#connected()).forward(host, port))
+  }
+
+  /** A channel keeps its place until it is closed. */
+  async #opened<Opened extends Duplex>(open: () => Promise<Opened>): Promise<Opened> {
+    this.#awake()
+    try {
+      const channel = await open()
+      channel.once('close', () => this.#leave())
+      return channel
+    } catch (error) {
+      this.#leave()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#awake()
+    this.#session?.then((session) => session.end(), nothing)
+    this.#session = undefined
+  }
+
+  #connected(): Promise<SshSession> {
+    if (this.#session !== undefined) return this.#session
+    const session = this.#connect()
+    this.#session = session
+    const forget = (): void => {
+      if (this.#session === session) this.#session = undefined
+    }
+    session.then((opened) => opened.onEnd(forget), forget)
+    return session
+  }
+
+  async #connect(): Promise<SshSession> {
+    const { clock } = this.#wish.parts
+    if (this.#failed !== undefined && clock.elapsedMs() < this.#failed.until) {
+      const { error, at } = this.#failed
+      throw new GatewayError(error.code, `${error.message} (tried at ${at.toISOString()}, not yet again)`, {
+        hint: error.hint,
+        cause: error,
+      })
+    }
+    try {
+      const session = await this.#open()
+      this.#failed = undefined
+      return session
+    } catch (error) {
+      const pauseMs = Math.min(longestPauseMs, (this.#failed?.pauseMs ?? 500) * 2)
+      this.#failed = {
+        error: GatewayError.from(error),
+        at: clock.now(),
+        until: clock.elapsedMs() + pauseMs * (0.75 + 0.5 * chance()),
+        pauseMs,
+      }
+      throw error
+    }
+  }
+
+  async #open(): Promise<SshSession> {
+    const { id, connection, parts, jumpTo } = this.#wish
+    this.#key ??= privateKeyOf(id, connection)
+    const jump = jumpTo?.()
+    try {
+      const sock = await jump?.forward(connection.host, connection.port)
+      const session = await openSession({ id, connection, key: this.#key, sock }, parts)
+      session.onEnd(() => jump?.release())
+      return session
+    } catch (error) {
+      jump?.release()
+      throw error
+    }
+  }
+
+  /** @throws GatewayError cancelled: nothing was sent */
+  #turn(signal: AbortSignal): Promise<void> {
+    if (this.#channels < maxChannels) {
+      this.#channels++
+      return Promise.resolve()
+    }
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        this.#queue.delete(begin)
+        signal.removeEventListener('abort', leave)
+        this.#channels++
+        resolve()
+      }
+      const leave = (): void => {
+        this.#queue.delete(begin)
+        reject(notSent())
+      }
+      this.#queue.add(begin)
+      signal.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  #leave(): void {
+    this.#channels--
+    const [next] = this.#queue
+    next?.()
+    if (this.#channels > 0) return
+    const idle = new AbortController()
+    this.#idle = idle
+    this.#wish.parts.clock.sleep(idleMs, idle.signal).then(() => this.close(), nothing)
+  }
+
+  #awake(): void {
+    this.#idle?.abort()
+    this.#idle = undefined
+  }
+}
+
+const nothing = (): undefined => undefined
+
+/** Between 0 and 1, so that many gateways do not try again at the same moment. */
+const chance = (): number => Number.parseInt(sha256(randomId()).slice(0, 8), 16) / 2 ** 32
+
+const notSent = () => new GatewayError('cancelled', 'it ended before it was sent')
+
+/** The result, or an error as soon as the signal aborts; a channel that comes later is closed. */
+async function unlessAborted<Result>(
+  signal: AbortSignal,
+  work: Promise<Result>,
+  why: () => GatewayError,
+): Promise<Result> {
+  const over = Promise.withResolvers<never>()
+  const stop = (): void => {
+    work.then(closeLate, nothing)
+    over.reject(why())
+  }
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await Promise.race([over.promise, work])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+const closeLate = (result: unknown): void => {
+  if (result instanceof Duplex) result.destroy()
+}

@@ -1,0 +1,108 @@
+import type { SshConnection } from '../core/connection.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Executor, Limits, Reconciled, Sent } from '../core/executor.ts'
+import type { Operation } from '../core/operation.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { SshLink, SshLinks } from './ssh-links.ts'
+import { type RemoteRun, runRemotely } from './ssh-run.ts'
+import { fileNameOf, forgetTraces, tracesOf } from './ssh-wrapper.ts'
+
+export interface SshOptions {
+  readonly id: string
+  readonly connection: SshConnection
+  readonly links: SshLinks
+  /** Texts of our scripts by name. */
+  readonly scripts: Readonly<Record<string, string>>
+  /** Measures how long operations take. */
+  readonly clock: Clock
+  readonly sudo?: { readonly policy: 'none' | 'limited' | 'full'; readonly commands: readonly string[] } | undefined
+}
+
+const reconcileWithinMs = 20_000
+const maxTraceBytes = 256 * 1024
+
+/** Performs operations on a machine over ssh; a write step outlives the connection. */
+export function openSsh(options: SshOptions): Executor {
+  const link = options.links.use(options.id, options.connection)
+  return {
+    async perform(operation, limits) {
+      const run = runOf(options, link, { operation, limits })
+      if (limits.signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled before it began')
+      const outcome = await runRemotely(run)
+      if (limits.step !== undefined) await forget(options, link, limits.step)
+      return outcome
+    },
+    reconcile: (_operation, sent) => reconcile(options, link, sent),
+    async close() {
+      link.release()
+    },
+  }
+}
+
+interface Wish {
+  readonly operation: Operation
+  readonly limits: Limits
+}
+
+function runOf(options: SshOptions, link: SshLink, { operation, limits }: Wish): RemoteRun {
+  const argv = argvOf(options, operation)
+  return {
+    id: options.id,
+    clock: options.clock,
+    link,
+    argv,
+    stdin: operation.stdin ?? '',
+    limits,
+    mayBecomeRoot: operation.asRoot === true && mayBecomeRoot(options, argv[0]),
+    mayKillAsRoot: mayBecomeRoot(options, 'sh'),
+  }
+}
+
+function argvOf({ scripts }: SshOptions, operation: Operation): readonly [string, ...string[]] {
+  if (operation.kind === 'request')
+    throw new GatewayError('internal', 'a machine performs commands and scripts, no requests')
+  if (operation.kind === 'command') return operation.argv
+  const text = scripts[operation.name]
+  if (text === undefined) throw new GatewayError('internal', `there is no script ${operation.name}`)
+  return ['sh', '-c', text, 'sh', ...operation.args]
+}
+
+function mayBecomeRoot({ sudo }: SshOptions, program: string): boolean {
+  return sudo?.policy === 'full' || (sudo?.policy === 'limited' && sudo.commands.includes(program))
+}
+
+const ownRun = (options: SshOptions, link: SshLink, argv: readonly string[]): RemoteRun => ({
+  id: options.id,
+  clock: options.clock,
+  link,
+  argv,
+  stdin: '',
+  limits: { signal: new AbortController().signal, timeoutMs: reconcileWithinMs, maxOutputBytes: maxTraceBytes },
+  mayBecomeRoot: false,
+  mayKillAsRoot: false,
+})
+
+/** The outcome is known: traces that stay do no harm, and must not turn a success into a failure. */
+async function forget(options: SshOptions, link: SshLink, step: string): Promise<void> {
+  const argv = ['sh', '-c', forgetTraces, 'sh', fileNameOf(step)]
+  await runRemotely(ownRun(options, link, argv)).catch(() => undefined)
+}
+
+/** How a step ended whose end we did not see, from what it left behind. */
+async function reconcile(options: SshOptions, link: SshLink, { step, ref = '' }: Sent): Promise<Reconciled> {
+  const [pid = '', start = ''] = ref.split(':')
+  const argv = ['sh', '-c', tracesOf, 'sh', fileNameOf(step), pid, start, String(maxTraceBytes)]
+  const found = await runRemotely(ownRun(options, link, argv))
+  const end = found.output.indexOf('\n')
+  const [state, code] = found.output.slice(0, end).split(' ')
+  if (state === 'running') return { state: 'running' }
+  if (state === 'ended') {
+    const status = Number(code)
+    const outcome = { ...found, ok: status === 0, status, output: found.output.slice(end + 1) }
+    return { state: outcome.ok ? 'done' : 'failed', outcome }
+  }
+  return {
+    state: 'unknown',
+    reason: pid === '' ? 'it is not known whether it was started' : 'it was started and left no exit code',
+  }
+}
