@@ -31,7 +31,7 @@ export function parseDns(output: string): DnsAnswer | undefined {
   const records = recordsOf(program, text)
   return {
     program: plain(program),
-    status: records.length > 0 ? 'NOERROR' : statusOf(program, text),
+    status: records.length > 0 ? 'NOERROR' : (statusOf(program, text) ?? endOf(sections.get('end'))),
     records,
     said: plain(linesOf(text).at(-1) ?? '').slice(0, 120),
   }
@@ -58,6 +58,9 @@ function statusOf(program: string, text: string): string | undefined {
   if (/\*\*\* Can't find .*: No answer|has no \S+ record/.test(text)) return 'NOERROR'
   return program === 'busybox nslookup' && /^Server:/m.test(text) && !/\*\*|Usage:/.test(text) ? 'NOERROR' : undefined
 }
+
+/** Ended by our own limit (timeout(1) of coreutils, of BusyBox): nobody replied. */
+const endOf = (code = ''): string | undefined => (['124', '143'].includes(code.trim()) ? 'no_reply' : undefined)
 
 /** `web.example.org. 300 IN A 192.0.2.1`, of the answer section only. */
 function zoneRecords(text: string): readonly DnsRecord[] {

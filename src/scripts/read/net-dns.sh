@@ -2,7 +2,7 @@
 section() { printf '\036%s\n' "$1"; }
 bounded() {
   # Old BusyBox wants `timeout -t SECS`: there the programs' own limits must do.
-  if timeout 1 true 2>/dev/null; then timeout 15 "$@"; else "$@"; fi
+  if timeout 1 true 2>/dev/null; then timeout 10 "$@"; else "$@"; fi
 }
 
 export LC_ALL=C
@@ -26,5 +26,6 @@ section answer
     host) bounded host -W 3 -t "$type" "$name" ${resolver:+"$resolver"} ;;
     getent) bounded getent ahosts "$name" ;;
   esac
+  printf '\n\036end\n%s\n' "$?"
 } 2>&1 </dev/null | head -c 65536
 exit 0
