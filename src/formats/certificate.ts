@@ -118,13 +118,7 @@ function matchOf(text: string, hasDnsNames: boolean): boolean | undefined {
 function failureIn(session: string): string {
   const end = /^end (\d+)$/m.exec(session)?.[1]
   if (end === '124' || end === '143') return 'it did not answer in 12 s'
-  const reason = /:(?:calling connect\(\)|connect:errno)/.test(session)
-    ? /BIO_connect:([^:]+):|connect:([^:]+):/
-    : undefined
-  const told = reason
-    ?.exec(session)
-    ?.slice(1)
-    .find((part) => part !== undefined)
+  const told = /:system library:(?:BIO_)?connect:([^:]+):/.exec(session)?.[1]
   const alert = /error:[0-9A-F]+:SSL routines:[^:]*:([^:]+):/.exec(session)?.[1]
   return plain(
     told ??
