@@ -32,6 +32,7 @@ const doors: Readonly<Record<string, string>> = {
   hono: 'server/',
   'node:sqlite': 'state/',
   dockerode: 'executors/docker.ts',
+  ssh2: 'executors/ssh-link',
   'node:child_process': 'executors/local.ts',
 }
 

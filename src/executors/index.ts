@@ -6,11 +6,18 @@ import { openDocker } from './docker.ts'
 import { openHttp } from './http.ts'
 import { limited } from './limits.ts'
 import { type LocalOptions, openLocal } from './local.ts'
+import { openSsh } from './ssh.ts'
+import type { HostKeyPins } from './ssh-host-key.ts'
+import { openSshLinks, type SshLinks } from './ssh-links.ts'
 
 /** What executors are made of. */
 export interface ExecutorParts extends Omit<LocalOptions, 'sudo'> {
   /** Performs on the gateway itself. */
   readonly gateway: Executor
+  /** Connections that ssh targets share; without them there are no jumps. */
+  readonly sshLinks?: SshLinks | undefined
+  /** Where host keys of `accept_new` are remembered; without it none is accepted. */
+  readonly pins?: HostKeyPins | undefined
 }
 
 /** A target and how it is reached; the gateway itself needs no way. */
@@ -19,7 +26,7 @@ export interface ReachedTarget extends Target {
 }
 
 /** Who performs on a target; kinds that this version does not perform on may be declared, and say so when asked. */
-export function executorOf({ gateway, ...local }: ExecutorParts, target: ReachedTarget): Executor {
+export function executorOf({ gateway, sshLinks, pins, ...local }: ExecutorParts, target: ReachedTarget): Executor {
   const { id, kind, constraints, connection } = target
   if (kind === 'gateway') return gateway
   if (kind === 'local') {
@@ -30,7 +37,14 @@ export function executorOf({ gateway, ...local }: ExecutorParts, target: Reached
     return limited(openHttp(id, connection, local.clock), constraints.concurrency, local.clock)
   if (connection?.kind === 'docker')
     return limited(openDocker(id, connection, local.clock), constraints.concurrency, local.clock)
+  if (connection?.kind === 'ssh') {
+    const { clock, env, scripts } = local
+    const alone = { clock, pins, agentSocket: env['SSH_AUTH_SOCK'], connectionOf: () => undefined }
+    const sudo = { policy: constraints.sudoPolicy, commands: constraints.sudoCommands }
+    const links = sshLinks ?? openSshLinks(alone)
+    return limited(openSsh({ id, connection, links, scripts, clock, sudo }), constraints.concurrency, clock)
+  }
   throw new GatewayError('unsupported_target', `${id}: this version does not perform on ${kind} targets`, {
-    hint: 'it performs on local, docker and http targets',
+    hint: 'it performs on local, ssh, docker and http targets',
   })
 }

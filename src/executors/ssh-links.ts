@@ -45,11 +45,10 @@ interface Shared {
 
 export function openSshLinks(parts: LinkParts): SshLinks {
   const open = new Map<string, Shared>()
-  const use = (id: string, connection: SshConnection, trail: readonly string[]): SshLink => {
-    const shared = open.get(id) ?? {
-      link: new Link({ id, connection, parts, jumpTo: jumper(id, connection, trail) }),
-      users: 0,
-    }
+  const use = (id: string, connection: SshConnection): SshLink => {
+    const { jump } = connection
+    const jumpTo = jump === undefined ? undefined : () => use(jump, jumpOf(parts, id, jump))
+    const shared = open.get(id) ?? { link: new Link({ id, connection, parts, jumpTo }), users: 0 }
     open.set(id, shared)
     shared.users++
     let isReleased = false
@@ -66,25 +65,26 @@ export function openSshLinks(parts: LinkParts): SshLinks {
       },
     }
   }
-  const jumper = (id: string, { jump }: SshConnection, trail: readonly string[]) =>
-    jump === undefined
-      ? undefined
-      : () => {
-          const way = [...trail, id]
-          if (way.includes(jump))
-            throw new GatewayError(
-              'unreachable',
-              `${id}: its jump hosts go in a circle: ${[...way, jump].join(' → ')}`,
-              { hint: 'correct connection.jump in targets.yaml' },
-            )
-          const connection = parts.connectionOf(jump)
-          if (connection === undefined)
-            throw new GatewayError('unreachable', `${id}: its jump host ${jump} is no ssh target`, {
-              hint: 'declare it in targets.yaml',
-            })
-          return use(jump, connection, way)
-        }
-  return { use: (id, connection) => use(id, connection, []) }
+  return { use }
+}
+
+/** How a jump host is reached. @throws GatewayError unreachable: there is no such host, or the way goes in a circle */
+function jumpOf({ connectionOf }: LinkParts, id: string, jump: string): SshConnection {
+  const way = [id]
+  for (let next: string | undefined = jump; next !== undefined; next = connectionOf(next)?.jump) {
+    const isCircle = way.includes(next)
+    way.push(next)
+    if (isCircle) {
+      throw new GatewayError('unreachable', `${id}: its jump hosts go in a circle: ${way.join(' → ')}`, {
+        hint: 'correct connection.jump in targets.yaml',
+      })
+    }
+  }
+  const connection = connectionOf(jump)
+  if (connection !== undefined) return connection
+  throw new GatewayError('unreachable', `${id}: its jump host ${jump} is no ssh target that can be used here`, {
+    hint: 'declare it in targets.yaml',
+  })
 }
 
 interface LinkWish {
