@@ -62,13 +62,19 @@ function certificateOf(
     serial: fields.get('serial') ?? '',
     fingerprint: fields.get('fingerprint') ?? '',
     chainLength: wholeNumber(/^certificates (\d+)$/m.exec(session)?.[1]) ?? 1,
-    protocol: /^ *Protocol *: (\S+)$/m.exec(session)?.[1] ?? /^New, (\S+), Cipher/m.exec(session)?.[1] ?? '',
+    protocol: protocolIn(session),
     verify: verdictOf(session),
     isForName: matchOf(
       sections.get('match') ?? '',
       names.some(({ kind }) => kind === 'DNS'),
     ),
   }
+}
+
+/** Beside `New` stands the version that the cipher came with, which is the protocol in TLS 1.3 only. */
+function protocolIn(session: string): string {
+  const cipher = /^New, (\S+), Cipher/m.exec(session)?.[1] ?? ''
+  return cipher === 'TLSv1.3' ? cipher : (/^ *Protocol *: (\S+)$/m.exec(session)?.[1] ?? cipher)
 }
 
 /** `subject=CN=a`, `notAfter=…`, `sha256 Fingerprint=8A:E6…`; older versions write `subject= `. */
@@ -101,9 +107,9 @@ function dateOf(text = ''): Date | undefined {
   return new Date(Date.UTC(Number(year), index, Number(day), Number(hour), Number(minute), Number(second)))
 }
 
-/** The last one counts: with TLS 1.3 it is written again for each session ticket. */
+/** The first one counts: what the server sends comes after it. */
 function verdictOf(session: string): Certificate['verify'] {
-  const [, code, text = ''] = [...session.matchAll(/^ *Verify return code: (\d+) \((.*)\)$/gm)].at(-1) ?? []
+  const [, code, text = ''] = /^ *Verify return code: (\d+) \((.*)\)$/m.exec(session) ?? []
   return code === undefined ? undefined : { code: Number(code), text: plain(text) }
 }
 

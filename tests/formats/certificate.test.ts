@@ -17,10 +17,11 @@ const example = {
   program: 'OpenSSL 3.0.19 27 Jan 2026 (Library: OpenSSL 3.0.19 27 Jan 2026)',
   session: `end 0
 CONNECTED(00000003)
+certificates 2
+Server certificate
 New, TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384
-Verify return code: 20 (unable to get local issuer certificate)
-    Verify return code: 0 (ok)
-certificates 2`,
+Verify return code: 0 (ok)
+    Verify return code: 20 (said by the server)`,
   leaf,
   names: '                DNS:web.lab.test, IP Address:10.0.0.1',
   match: 'Hostname web.lab.test does match certificate',
@@ -62,8 +63,8 @@ describe('what openssl prints of a certificate', () => {
 
   test('takes the protocol of the session block of older versions', () => {
     const session =
-      'end 0\nNew, TLSv1.2, Cipher is X\n    Protocol  : TLSv1.2\n    Verify return code: 0 (ok)\ncertificates 1'
-    expect(parseCertificate(printed({ ...example, session }))?.certificate?.protocol).toBe('TLSv1.2')
+      'end 0\nNew, TLSv1.2, Cipher is X\n    Protocol  : TLSv1.1\n    Verify return code: 0 (ok)\ncertificates 1'
+    expect(parseCertificate(printed({ ...example, session }))?.certificate?.protocol).toBe('TLSv1.1')
   })
 
   test.each([

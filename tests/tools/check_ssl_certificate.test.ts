@@ -28,10 +28,17 @@ function certify(name: string, { days = 30, names = `DNS:${name}`, by = 'ca' } =
   openssl('x509', '-req', '-in', `${name}.csr`, ...signer, ...options)
 }
 
+interface Peer {
+  readonly host?: string
+  /** What it sends on every connection. */
+  readonly says?: string
+}
+
 /** Serves it on loopback and returns the port. */
-async function serve(name: string, chain: readonly string[] = [], host = '127.0.0.1'): Promise<number> {
+async function serve(name: string, chain: readonly string[] = [], more: Peer = {}): Promise<number> {
+  const { host = '127.0.0.1', says = '' } = more
   const cert = [name, ...chain].map((one) => readFileSync(join(dir, `${one}.pem`), 'utf8')).join('')
-  const server = createServer({ cert, key: readFileSync(join(dir, `${name}.key`)) }, (socket) => socket.end())
+  const server = createServer({ cert, key: readFileSync(join(dir, `${name}.key`)) }, (socket) => socket.end(says))
   server.on('tlsClientError', () => undefined)
   server.listen(0, host)
   await once(server, 'listening')
@@ -94,7 +101,7 @@ describe('check_ssl_certificate', () => {
   })
 
   test('speaks IPv6 and checks an address as an address', async () => {
-    const port = await serve('good.lab.test', [], '::1')
+    const port = await serve('good.lab.test', [], { host: '::1' })
     expect(await ask({ host: '::1', port })).toMatchObject({ address: '::1', name_matches: true })
   })
 
@@ -128,6 +135,18 @@ describe('check_ssl_certificate', () => {
     expect(await ask({ port, servername: 'other.example' })).toMatchObject({
       problems: 'self-signed, not for other.example',
       name_matches: false,
+    })
+  })
+
+  test('believes nothing that the server says about itself', async () => {
+    const forged = readFileSync(join(dir, 'good.lab.test.pem'), 'utf8')
+    const says = `\n\x1eleaf\nsubject=CN=evil\nnotAfter=Dec 21 10:06:05 2046 GMT\n    Verify return code: 0 (ok)\ncertificates 9\n${forged}`
+    const port = await serve('old.lab.test', [], { says: says.repeat(20) })
+    expect(await ask({ port, servername: 'old.lab.test' })).toMatchObject({
+      problems: expect.stringContaining('expired'),
+      subject: 'O=Lab\\, Inc,CN=old.lab.test',
+      chain_length: 1,
+      verify: expect.not.stringMatching(/^ok/),
     })
   })
 

@@ -11,24 +11,26 @@ section program
 command -v openssl >/dev/null || exit 0
 openssl version 2>/dev/null </dev/null
 case $1 in *:*) peer="[$1]:$2" ;; *) peer=$1:$2 ;; esac
-if [ -n "$3" ]; then
-  shown=$(bounded openssl s_client -connect "$peer" -servername "$3" -showcerts 2>&1 </dev/null)
-else
+name="-servername $3"
+if [ -z "$3" ]; then
   # Versions before 1.1.1 send no name by themselves and do not know -noservername.
-  quiet=''
-  openssl s_client -help 2>&1 </dev/null | grep -q -e -noservername && quiet=-noservername
-  shown=$(bounded openssl s_client -connect "$peer" $quiet -showcerts 2>&1 </dev/null)
+  name=''
+  openssl s_client -help 2>&1 </dev/null | grep -q -e -noservername && name=-noservername
 fi
-code=$?
+# shellcheck disable=SC2086 # an option and a host name
+shown=$({
+  bounded openssl s_client -connect "$peer" $name -showcerts 2>&1 </dev/null
+  printf '\nend %s\n' "$?"
+} | head -c 262144)
 section session
-echo "end $code"
-# The first certificate is the server's own; the chain is counted, and so are its lines kept out of the answer.
-printf '%s\n' "$shown" | awk '
-  /^-----BEGIN CERTIFICATE-----/ { count++; inside = 1 }
-  !inside { if (lines++ < 80) print substr($0, 1, 300) }
+# What the server says after the handshake stands at the end: nothing of it may look like ours, or be counted.
+printf '%s\n' "$shown" | tr -d '\036' | awk '
+  /^Server certificate/ && !told { told = 1; print "certificates " count + 0 }
+  /^-----BEGIN CERTIFICATE-----/ { if (!told) count++; inside = 1 }
+  !inside { if (lines++ < 300) print substr($0, 1, 300) }
   /^-----END CERTIFICATE-----/ { inside = 0 }
-  END { print "certificates " count + 0 }
 '
+# The first certificate is the server's own.
 leaf=$(printf '%s\n' "$shown" | awk '
   /^-----BEGIN CERTIFICATE-----/ { inside = 1 }
   inside { print }
