@@ -26,5 +26,5 @@ const jobMs = 10_000
 /** Whether it looks like a job: the last run ended by itself, well, and soon. */
 export function isJob({ State }: InspectedContainer): boolean {
   const ranMs = Date.parse(State.FinishedAt) - Date.parse(State.StartedAt)
-  return !State.Running && State.ExitCode === 0 && ranMs >= 0 && ranMs < jobMs
+  return State.Status === 'exited' && State.ExitCode === 0 && ranMs >= 0 && ranMs < jobMs
 }

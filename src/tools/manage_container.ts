@@ -42,10 +42,11 @@ export default defineTool({
     refuseImpossible(action, found, name)
     const removed = isRemoved(action, found) ? '; it is removed when it ends (--rm)' : ''
     const summary = `${action} ${name} (${imageName(found.Config.Image)}, now ${found.State.Status})${removed}`
-    return { summary, basis, steps: [stepOf(action, found, timeout_s)] }
+    return { summary, basis, steps: stepsOf(action, found, timeout_s) }
   },
   report({ basis, steps }: Plan) {
-    const state = steps.map(({ do: request }) => stateAfter(request)).at(-1) ?? String(basis['state'])
+    const state =
+      steps.map((step) => stateAfter(step.do)).find((after) => after !== undefined) ?? String(basis['state'])
     return { container: String(basis['name']), state }
   },
 })
@@ -77,14 +78,17 @@ function refuseImpossible(action: ContainerAction, { State }: InspectedContainer
 const isRemoved = (action: ContainerAction, { HostConfig }: InspectedContainer): boolean =>
   (action === 'stop' || action === 'kill') && HostConfig.AutoRemove === true
 
-function stepOf(action: ContainerAction, found: InspectedContainer, graceS: number): Step {
+function stepsOf(action: ContainerAction, found: InspectedContainer, graceS: number): readonly Step[] {
   const undo = undoOf(action, found)
   const until = untilOf(action, found)
-  return {
+  const step = {
     do: request(found.Id, action, graceS),
     ...(undo !== undefined && { undo: request(found.Id, undo, graceS) }),
     ...(until !== undefined && { until }),
   }
+  // A measurement takes a second or two: who dies at once is dead then.
+  const stays = until !== undefined && (action === 'start' || action === 'restart')
+  return stays ? [step, { do: get(`/containers/${found.Id}/stats?stream=false`), until }] : [step]
 }
 
 /** By the id, so that no other container of the same name is meant. */

@@ -22,6 +22,8 @@ const container = (state: object) =>
 test('what ended well and soon by itself is a job', () => {
   expect(isJob(container({}))).toBe(true)
   expect(isJob(container({ ExitCode: 1 }))).toBe(false)
-  expect(isJob(container({ Running: true }))).toBe(false)
+  expect(isJob(container({ Status: 'running', Running: true }))).toBe(false)
+  const never = '0001-01-01T00:00:00Z'
+  expect(isJob(container({ Status: 'created', StartedAt: never, FinishedAt: never }))).toBe(false)
   expect(isJob(container({ FinishedAt: '2026-11-21T12:00:00Z' }))).toBe(false)
 })

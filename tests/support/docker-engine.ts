@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -78,7 +79,7 @@ export async function startEngine({ tlsPort }: { readonly tlsPort?: number } = {
         .filter((id) => id !== '')
       if (ids.length > 0) docker('rm', '--force', ...ids)
       await ended(engine)
-      spawnSync('umount', [join(dir, 'data')])
+      for (const mount of mountsIn(dir)) execFileSync('umount', [mount])
       rmSync(dir, { recursive: true, force: true })
     },
   }
@@ -124,6 +125,14 @@ function ended(engine: ChildProcess): Promise<void> {
     engine.once('exit', () => resolve())
     engine.kill('SIGTERM')
   })
+}
+
+/** What an engine leaves mounted: its data, and the namespace of the network `host`; the innermost first. */
+function mountsIn(dir: string): readonly string[] {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+  return mounts.filter((mount) => mount.startsWith(`${dir}/`)).reverse()
 }
 
 /** BusyBox with its programs, imported without a registry. */
