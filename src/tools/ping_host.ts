@@ -21,7 +21,7 @@ export default defineTool({
   targets: ['local', 'ssh'],
   input: z.object({
     host: probeHost.describe('name or IP'),
-    count: z.number().int().min(1).max(10).default(4),
+    count: z.number().int().min(1).max(10).default(4).describe('at most 10'),
     family: probeFamily,
     tcp_port: probePort.default(443).describe('for the TCP fallback'),
   }),

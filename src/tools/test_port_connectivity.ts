@@ -16,7 +16,7 @@ export default defineTool({
   targets: ['local', 'ssh'],
   input: z.object({
     host: probeHost.describe('name or IP'),
-    ports: z.array(probePort).min(1).max(20),
+    ports: z.array(probePort).min(1).max(20).describe('at most 20'),
     family: probeFamily,
     timeout: z.number().int().min(1).max(10).default(3).describe('seconds'),
   }),

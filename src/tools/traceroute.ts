@@ -19,7 +19,7 @@ export default defineTool({
   targets: ['local', 'ssh'],
   input: z.object({
     host: probeHost.describe('name or IP'),
-    max_hops: z.number().int().min(1).max(30).default(15),
+    max_hops: z.number().int().min(1).max(30).default(15).describe('at most 30'),
     family: probeFamily,
   }),
   output: z.object({

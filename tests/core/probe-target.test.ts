@@ -76,6 +76,16 @@ describe('networks of probes', () => {
     expect(await pin('nas.example', 'any', context)).toEqual({ address: '10.0.0.5', family: '4' })
   })
 
+  test.each(['2130706433', '0x7f000001', '127.1'])(
+    'judges %s by the address that the target makes of it',
+    async (host) => {
+      expect(await pin(host, 'any', probeContext())).toEqual({ address: '127.0.0.1', family: '4' })
+      await expect(pin(host, 'any', probeContext({ networks: ['10.0.0.0/8'] }))).rejects.toMatchObject({
+        code: 'denied',
+      })
+    },
+  )
+
   test('refuses a name that leads outside, with its address', async () => {
     await expect(pin('evil.example', 'any', resolving('169.254.169.254', '203.0.113.9'))).rejects.toMatchObject({
       code: 'denied',
