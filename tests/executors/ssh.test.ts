@@ -1,11 +1,17 @@
-import { spawnSync } from 'node:child_process'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
+import type { SshConnection } from '../../src/core/connection.ts'
+import type { Executor, Limits } from '../../src/core/executor.ts'
 import { command, get } from '../../src/core/operation.ts'
 import { openSsh } from '../../src/executors/ssh.ts'
-import { openSshLinks } from '../../src/executors/ssh-links.ts'
+import { type LinkParts, openSshLinks } from '../../src/executors/ssh-links.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { startSshd } from '../support/sshd.ts'
+import { Secret } from '../../src/lib/secret.ts'
+import { freePort, type Sshd, startSshd } from '../support/sshd.ts'
 import { executorConformance } from './conformance.ts'
 
 executorConformance('ssh', async () => {
@@ -30,4 +36,207 @@ executorConformance('ssh', async () => {
     },
     close: () => sshd.stop(),
   }
+})
+
+const limits = (more: Partial<Limits> = {}): Limits => ({
+  signal: new AbortController().signal,
+  timeoutMs: 10_000,
+  maxOutputBytes: 1024 * 1024,
+  ...more,
+})
+
+describe('an ssh target', () => {
+  let sshd: Sshd
+  const opened: Executor[] = []
+  beforeAll(async () => {
+    sshd = await startSshd()
+  })
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.close()
+  })
+  afterAll(() => sshd.stop())
+
+  const over = (connection: SshConnection, more: Partial<LinkParts> = {}): Executor => {
+    const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined, ...more })
+    const executor = openSsh({ id: 'web-1', connection, links, scripts: {}, clock: systemClock })
+    opened.push(executor)
+    return executor
+  }
+  const hello = command(['echo', 'hello'])
+  const failure = (executor: Executor, operation = hello) =>
+    executor.perform(operation, limits()).catch((error) => error)
+
+  test('gets arguments unchanged', async () => {
+    const executor = over(sshd.connection())
+    const word = fc
+      .string({ unit: 'binary', maxLength: 30 })
+      .filter((text) => !text.includes('\0') && text.isWellFormed())
+    await fc.assert(
+      fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 5 }), async (words) => {
+        const { output } = await executor.perform(command(['printf', '%s\\0', ...words]), limits())
+        expect(output).toBe(words.map((one) => `${one}\0`).join(''))
+      }),
+      { numRuns: 15 },
+    )
+  })
+
+  test('gets standard input, of a read and of a write', async () => {
+    const executor = over(sshd.connection())
+    const cat = command(['cat'], { stdin: 'wörd\n' })
+    expect((await executor.perform(cat, limits())).output).toBe('wörd\n')
+    expect((await executor.perform(cat, limits({ step: 'stdin-0-do' }))).output).toBe('wörd\n')
+  })
+
+  test('is asked for at most 8 things at once', async () => {
+    const executor = over(sshd.connection())
+    const outcomes = await Promise.all(Array.from({ length: 24 }, () => executor.perform(hello, limits())))
+    expect(new Set(outcomes.map(({ output }) => output))).toEqual(new Set(['hello\n']))
+  })
+
+  test('whose port refuses is unreachable, and is not asked again at once', async () => {
+    const executor = over({ ...sshd.connection(), port: await freePort() })
+    expect(await failure(executor)).toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+    expect((await failure(executor)).message).toContain('not yet again')
+  })
+
+  test('whose name is not known is unreachable', async () => {
+    expect(await failure(over(sshd.connection({ host: 'no-such-host.invalid' })))).toMatchObject({
+      code: 'unreachable',
+    })
+  })
+
+  test('that does not take the key rejects the credentials', async () => {
+    const keyPath = join(sshd.dir, 'other_key')
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', keyPath])
+    expect(await failure(over(sshd.connection({ keyPath })))).toMatchObject({ code: 'credentials_rejected' })
+  })
+
+  test('is logged in to with an encrypted key, if the passphrase is right', async () => {
+    const keyPath = join(sshd.dir, 'encrypted_key')
+    execFileSync('cp', [sshd.keyPath, keyPath])
+    execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'correct horse', '-f', keyPath])
+    const right = sshd.connection({ keyPath, passphrase: new Secret('correct horse') })
+    expect((await over(right).perform(hello, limits())).output).toBe('hello\n')
+    const wrong = sshd.connection({ keyPath, passphrase: new Secret('wrong') })
+    expect(await failure(over(wrong))).toMatchObject({ code: 'credentials_rejected' })
+  })
+
+  test('whose host key nobody has accepted is refused, with the line that would accept it', async () => {
+    const error = await failure(over(sshd.connection({ hostKey: undefined })))
+    expect(error).toMatchObject({
+      code: 'unreachable',
+      hint: expect.stringContaining(`host_key: "${sshd.fingerprint}"`),
+    })
+  })
+
+  test('whose host key has changed is refused, with both fingerprints', async () => {
+    const error = await failure(over(sshd.connection({ hostKey: 'SHA256:formerly' })))
+    expect(error.code).toBe('unreachable')
+    expect(error.message).toContain(sshd.fingerprint)
+    expect(error.message).toContain('SHA256:formerly')
+  })
+
+  test('is known by known_hosts as OpenSSH writes it: plain, hashed, revoked', async () => {
+    const knownHosts = join(sshd.dir, 'known_hosts')
+    const known = sshd.connection({ hostKey: undefined, knownHosts })
+    const place = `[127.0.0.1]:${sshd.port}`
+    writeFileSync(knownHosts, `# hosts\nother.example,${place} ${sshd.hostKey}\n`)
+    expect((await over(known).perform(hello, limits())).ok).toBe(true)
+    execFileSync('ssh-keygen', ['-q', '-H', '-f', knownHosts], { stdio: 'ignore' })
+    expect(readFileSync(knownHosts, 'utf8')).toContain('|1|')
+    expect((await over(known).perform(hello, limits())).ok).toBe(true)
+    writeFileSync(knownHosts, `@revoked * ${sshd.hostKey}\n${place} ${sshd.hostKey}\n`)
+    expect((await failure(over(known))).message).toContain('@revoked')
+  })
+
+  test('is pinned at first contact where that is allowed, and held to it', async () => {
+    const pins = new Map<string, string>()
+    const connection = sshd.connection({ hostKey: undefined, acceptNew: true })
+    expect((await over(connection, { pins }).perform(hello, limits())).ok).toBe(true)
+    expect(pins.get('web-1')).toBe(sshd.fingerprint)
+    pins.set('web-1', 'SHA256:formerly')
+    expect(await failure(over(connection, { pins }))).toMatchObject({ code: 'unreachable' })
+    expect((await failure(over(connection))).message).toContain('no place to remember')
+  })
+
+  test('is reached through another one', async () => {
+    const bastion = await startSshd()
+    const ways = new Map([['bastion', bastion.connection()]])
+    const executor = over(sshd.connection({ jump: 'bastion' }), { connectionOf: (id) => ways.get(id) })
+    expect((await executor.perform(hello, limits())).output).toBe('hello\n')
+    await executor.close()
+    await bastion.stop()
+  })
+
+  test('whose jump hosts go in a circle is refused', async () => {
+    const connection = sshd.connection({ jump: 'bastion' })
+    const ways = new Map([
+      ['bastion', sshd.connection({ jump: 'web-1' })],
+      ['web-1', connection],
+    ])
+    const error = await failure(over(connection, { connectionOf: (id) => ways.get(id) }))
+    expect(error.message).toContain('web-1 → bastion → web-1')
+  })
+
+  test('that loses the connection amid a write is interrupted, and tells the true end afterwards', async () => {
+    const executor = over(sshd.connection())
+    const fifo = join(sshd.dir, 'fifo')
+    execFileSync('mkfifo', [fifo])
+    const begun = Promise.withResolvers<string>()
+    const write = command(['sh', '-c', 'cat "$1"; exit 3', 'sh', fifo])
+    const performing = executor
+      .perform(write, limits({ step: 'lost-0-do', onRef: begun.resolve }))
+      .catch((error) => error)
+    const sent = { at: new Date(), step: 'lost-0-do', ref: await begun.promise }
+    sshd.cutConnections()
+    expect(await performing).toMatchObject({ code: 'interrupted' })
+    expect(await executor.reconcile(write, sent)).toEqual({ state: 'running' })
+    writeFileSync(fifo, 'late\n')
+    let found = await executor.reconcile(write, sent)
+    while (found.state === 'running') found = await executor.reconcile(write, sent)
+    expect(found).toMatchObject({ state: 'failed', outcome: { status: 3, output: 'late\n' } })
+  })
+
+  test('keeps nothing of a write whose end was seen', async () => {
+    await over(sshd.connection()).perform(hello, limits({ step: 'seen-0-do' }))
+    expect(existsSync(join(homedir(), '.tailops/steps/seen-0-do.code'))).toBe(false)
+  })
+
+  test('is reconnected to after the connection was lost', async () => {
+    const executor = over(sshd.connection())
+    await executor.perform(hello, limits())
+    sshd.cutConnections()
+    await failure(executor)
+    expect((await executor.perform(hello, limits())).output).toBe('hello\n')
+  })
+})
+
+describe('a login shell that talks', () => {
+  test('is not mistaken for the program', async () => {
+    const sshd = await startSshd([`ForceCommand echo Welcome; echo noise >&2; sh -c "$SSH_ORIGINAL_COMMAND"`])
+    const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined })
+    const executor = openSsh({ id: 'web-1', connection: sshd.connection(), links, scripts: {}, clock: systemClock })
+    expect(await executor.perform(command(['echo', 'hello']), limits())).toMatchObject({
+      output: 'hello\n',
+      errorOutput: '',
+    })
+    await executor.close()
+    await sshd.stop()
+  })
+
+  test('and runs nothing is told from a program that says nothing', async () => {
+    const sshd = await startSshd(['ForceCommand echo This account is not available.; exit 1'])
+    const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined })
+    const executor = openSsh({ id: 'web-1', connection: sshd.connection(), links, scripts: {}, clock: systemClock })
+    const error = await executor.perform(command(['echo', 'hello']), limits()).catch((thrown) => thrown)
+    expect(error).toMatchObject({
+      code: 'unexpected_reply',
+      message: expect.stringContaining('This account is not available.'),
+    })
+    await executor.close()
+    await sshd.stop()
+  })
 })
