@@ -15,23 +15,22 @@ export default defineTool({
   targets: ['docker'],
   input: z.object({
     container: z.string().min(1).max(128).regex(containerName, containerNameRule),
-    tail: z.number().int().min(1).max(2000).default(100).describe('lines'),
+    tail: z.number().int().min(1).max(2000).default(100),
     since: z
       .string()
       .regex(/^(\d{1,6}[smhd]|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?Z?)?)$/, '10m, 2h, 1d or a time in UTC')
       .optional()
-      .describe('10m, 2h, 1d, or a time in UTC'),
-    timestamps: z.boolean().default(false),
+      .describe('10m, 2h, 1d or UTC time'),
   }),
   output: z.object({
     stdout: z.string().optional(),
     stderr: z.string().optional(),
     note: z.string().optional(),
   }),
-  async run({ container, tail, since, timestamps }, { read, target, now }) {
+  async run({ container, tail, since }, { read, target, now }) {
     const from = since === undefined ? '' : `&since=${secondsAt(since, now)}`
     const path = `/containers/${encodeURIComponent(container)}/logs?stdout=1&stderr=1&tail=${tail}${from}`
-    const outcome = await read(get(`${path}&timestamps=${timestamps ? 1 : 0}`))
+    const outcome = await read(get(path))
     if (outcome.status === 404) {
       const listed = jsonOf(await read(get('/containers/json?all=1')), containersReply, 'the list of containers')
       throw new GatewayError('not_found', `there is no container ${container} on ${target.id}`, {

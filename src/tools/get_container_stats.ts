@@ -12,7 +12,7 @@ const amount = z.number().optional()
 
 export default defineTool({
   name: 'get_container_stats',
-  description: 'CPU, memory, network and block I/O of all running Docker containers, measured over a second.',
+  description: 'CPU, memory, network and block I/O of all running Docker containers.',
   capability: 'container:read',
   risk: 'read',
   targets: ['docker'],

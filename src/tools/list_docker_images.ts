@@ -8,13 +8,13 @@ import { withoutEmptyColumns } from '../formats/rows.ts'
 
 export default defineTool({
   name: 'list_docker_images',
-  description: 'Docker images, largest first: tags, size, age, the containers that use them, dangling ones.',
+  description: 'Docker images, largest first, and the containers that use them.',
   capability: 'container:read',
   risk: 'read',
   targets: ['docker'],
   input: z.object({
     only: z.enum(['all', 'dangling', 'unused']).default('all'),
-    limit: z.number().int().min(1).max(500).default(50).describe('rows at most'),
+    limit: z.number().int().min(1).max(500).default(50),
   }),
   output: z.object({
     images: z.array(

@@ -30,7 +30,7 @@ export default defineTool({
   input: z.object({
     container: z.string().min(1).max(128).regex(containerName, containerNameRule),
     action: z.enum(actions),
-    timeout_s: z.number().int().min(0).max(600).default(10).describe('of stop and restart: before it is killed'),
+    timeout_s: z.number().int().min(0).max(600).default(10).describe('grace of a stop'),
   }),
   output: z.object({ container: z.string(), state: z.string() }),
   async plan({ container, action, timeout_s }, context) {

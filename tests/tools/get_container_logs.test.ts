@@ -30,11 +30,10 @@ describe.skipIf(!canStartEngines)('logs of containers of a real engine', () => {
     })
   })
 
-  test('have so many lines as were asked for, with times on request', async () => {
-    const { stdout, stderr } = await logs({ container: 'web', tail: 2, timestamps: true }, context)
+  test('have so many lines as were asked for', async () => {
+    const { stdout, stderr } = await logs({ container: 'web', tail: 2 }, context)
     const lines = [stdout, stderr].flatMap((text) => text?.split('\n') ?? [])
     expect(lines.length).toBe(2)
-    expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z (out|err)/)
   })
 
   test('begin when asked for', async () => {
