@@ -36,10 +36,10 @@ export const privateNetworks: readonly string[] = [
 const metadataAddresses: readonly string[] = ['169.254.169.254', 'fd00:ec2::254', '100.100.100.200']
 
 /** Which version of IP is wanted. */
-export type Family = 'any' | '4' | '6'
+export type Family = '4' | '6' | undefined
 
 /** The argument that chooses the version of IP. */
-export const probeFamily = z.enum(['any', '4', '6']).default('any').describe('IP version')
+export const probeFamily = z.enum(['4', '6']).optional().describe('IP version')
 
 /** A host as asked for, and the one address that is probed. */
 export interface Pinned {
@@ -53,7 +53,7 @@ export interface Pinned {
  */
 export async function pin(host: string, family: Family, { read, target }: Context): Promise<Pinned> {
   const found = parseAddress(host) === undefined ? await resolve(host, target, read) : [host]
-  const wanted = found.filter((address) => family === 'any' || familyOf(address) === family)
+  const wanted = found.filter((address) => family === undefined || familyOf(address) === family)
   if (wanted.length === 0) {
     throw new GatewayError('not_found', `${host} has no IPv${family} address: ${found.join(', ')}`, {
       hint: 'leave the IP version out',

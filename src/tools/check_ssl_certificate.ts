@@ -13,8 +13,7 @@ const mostNames = 30
 
 export default defineTool({
   name: 'check_ssl_certificate',
-  description:
-    'The TLS certificate of a server, good or not: names, issuer, days left, chain, and what is wrong with it.',
+  description: 'TLS certificate of a server, good or bad: names, issuer, days left, chain, problems.',
   capability: 'network:diag',
   risk: 'probe',
   targets: ['local', 'ssh'],
@@ -41,7 +40,7 @@ export default defineTool({
     not_measured: z.string().optional(),
   }),
   async run({ host, port, servername }, context) {
-    const { address } = await pin(host, 'any', context)
+    const { address } = await pin(host, undefined, context)
     const name = servername ?? host.replace(/\.$/, '')
     const isIp = parseAddress(name) !== undefined
     const args = [address, String(port), isIp ? '' : name, isIp ? 'ip' : 'host', name]

@@ -10,8 +10,7 @@ import { withoutEmpty, withoutEmptyColumns } from '../formats/rows.ts'
 
 export default defineTool({
   name: 'dns_lookup',
-  description:
-    'Asks DNS from the target: the records of a name, or the names of an address (PTR), by a resolver of your choice.',
+  description: 'DNS records of a name, or the names of an IP (PTR).',
   capability: 'network:diag',
   risk: 'probe',
   targets: ['local', 'ssh'],

@@ -14,8 +14,7 @@ const tcpTimeout = '3'
 
 export default defineTool({
   name: 'ping_host',
-  description:
-    'Packet loss and round-trip times from the target to a host, by ICMP or, where that is not permitted, TCP.',
+  description: 'Packet loss and round-trip times to a host, by ICMP, or TCP where that is not permitted.',
   capability: 'network:diag',
   risk: 'probe',
   targets: ['local', 'ssh'],
@@ -23,7 +22,7 @@ export default defineTool({
     host: probeHost.describe('name or IP'),
     count: z.number().int().min(1).max(10).default(4).describe('at most 10'),
     family: probeFamily,
-    tcp_port: probePort.default(443).describe('for the TCP fallback'),
+    tcp_port: probePort.default(443).describe('else 443'),
   }),
   output: z.object({
     address: z.string(),

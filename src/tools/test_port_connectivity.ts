@@ -9,8 +9,7 @@ import { withoutEmpty, withoutEmptyColumns } from '../formats/rows.ts'
 
 export default defineTool({
   name: 'test_port_connectivity',
-  description:
-    'Whether TCP ports of a host accept connections from the target: open, closed or filtered, with latency.',
+  description: 'Which TCP ports of a host are open, closed or filtered, with latency.',
   capability: 'network:diag',
   risk: 'probe',
   targets: ['local', 'ssh'],

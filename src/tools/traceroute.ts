@@ -13,7 +13,7 @@ const mostSeconds = 45
 
 export default defineTool({
   name: 'traceroute',
-  description: 'The hops on the way from the target to a host, with times; * where nobody answered.',
+  description: 'Hops on the way to a host, with times.',
   capability: 'network:diag',
   risk: 'probe',
   targets: ['local', 'ssh'],

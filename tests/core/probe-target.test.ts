@@ -43,19 +43,19 @@ describe('networks of probes', () => {
   test.each(['10.1.1.1', '172.31.0.1', '192.168.7.7', '127.0.0.1', '100.64.0.9', '::1', 'fd00::1', 'fe80::1%eth0'])(
     'reach %s when the target names none',
     async (host) => {
-      expect(await pin(host, 'any', probeContext())).toMatchObject({ address: host })
+      expect(await pin(host, undefined, probeContext())).toMatchObject({ address: host })
     },
   )
 
   test.each(['8.8.8.8', '169.254.1.1', '172.32.0.1', '100.128.0.1', '0.0.0.0', '::', '2001:db8::1', '255.255.255.255'])(
     'do not reach %s when the target names none',
     async (host) => {
-      await expect(pin(host, 'any', probeContext())).rejects.toMatchObject({ code: 'denied' })
+      await expect(pin(host, undefined, probeContext())).rejects.toMatchObject({ code: 'denied' })
     },
   )
 
   test('names the line of targets.yaml that would allow it', async () => {
-    await expect(pin('192.0.2.7', 'any', probeContext({ networks: ['10.0.0.0/8'] }))).rejects.toMatchObject({
+    await expect(pin('192.0.2.7', undefined, probeContext({ networks: ['10.0.0.0/8'] }))).rejects.toMatchObject({
       code: 'denied',
       message: '192.0.2.7 is outside the networks that probes from local may reach',
       hint: 'the operator can set networks: [10.0.0.0/8, 192.0.2.7/32] in the constraints of local in targets.yaml',
@@ -66,28 +66,28 @@ describe('networks of probes', () => {
     'never reach %s, where clouds keep credentials',
     async (host) => {
       const context = probeContext({ networks: ['0.0.0.0/0', '::/0'] })
-      await expect(pin(host, 'any', context)).rejects.toMatchObject({ code: 'denied' })
+      await expect(pin(host, undefined, context)).rejects.toMatchObject({ code: 'denied' })
       expect(() => requireAllowed(host, context.target)).toThrow('metadata address')
     },
   )
 
   test('judges what a name resolves to, and pins the first address that is allowed', async () => {
     const context = resolving('203.0.113.9', '10.0.0.5', '10.0.0.6')
-    expect(await pin('nas.example', 'any', context)).toEqual({ address: '10.0.0.5', family: '4' })
+    expect(await pin('nas.example', undefined, context)).toEqual({ address: '10.0.0.5', family: '4' })
   })
 
   test.each(['2130706433', '0x7f000001', '127.1'])(
     'judges %s by the address that the target makes of it',
     async (host) => {
-      expect(await pin(host, 'any', probeContext())).toEqual({ address: '127.0.0.1', family: '4' })
-      await expect(pin(host, 'any', probeContext({ networks: ['10.0.0.0/8'] }))).rejects.toMatchObject({
+      expect(await pin(host, undefined, probeContext())).toEqual({ address: '127.0.0.1', family: '4' })
+      await expect(pin(host, undefined, probeContext({ networks: ['10.0.0.0/8'] }))).rejects.toMatchObject({
         code: 'denied',
       })
     },
   )
 
   test('refuses a name that leads outside, with its address', async () => {
-    await expect(pin('evil.example', 'any', resolving('169.254.169.254', '203.0.113.9'))).rejects.toMatchObject({
+    await expect(pin('evil.example', undefined, resolving('169.254.169.254', '203.0.113.9'))).rejects.toMatchObject({
       code: 'denied',
       message: expect.stringContaining('(169.254.169.254, 203.0.113.9) is outside'),
       hint: expect.stringContaining('203.0.113.9/32]'),
