@@ -25,9 +25,9 @@ export interface SshSurroundings {
 
 /** One authenticated connection. */
 export interface SshSession {
-  readonly isOpen: boolean
-  exec(line: string): Promise<ClientChannel>
-  forward(host: string, port: number): Promise<Duplex>
+  /** `attach` is called in the moment the channel opens: its end may come in the same packet. */
+  exec<Attached>(line: string, attach: (channel: ClientChannel) => Attached): Promise<Attached>
+  forward(host: string, port: number, attach: (channel: Duplex) => void): Promise<Duplex>
   /** Called once, when it has ended for whatever reason. */
   onEnd(ended: () => void): void
   end(): void
@@ -36,7 +36,8 @@ export interface SshSession {
 /** A private key as ssh2 takes it; parsed once, since a passphrase costs 300 ms. */
 export type PrivateKey = Exclude<ReturnType<typeof utils.parseKey>, Error>
 
-const connectWithinMs = 10_000
+/** Unless the target says otherwise. */
+export const connectWithinMs = 10_000
 const keepalive = { keepaliveInterval: 15_000, keepaliveCountMax: 3 }
 
 const hostKeyTypes: readonly ServerHostKeyAlgorithm[] = [
@@ -139,30 +140,29 @@ function waysToLogIn(
 }
 
 function sessionOf(id: string, client: Client): SshSession {
-  let isOpen = true
   const ended = new Set<() => void>()
   client.removeAllListeners('close')
   client.once('close', () => {
-    isOpen = false
     for (const tell of ended) tell()
   })
   return {
-    get isOpen() {
-      return isOpen
-    },
-    exec: (line) =>
+    exec: (line, attach) =>
       new Promise((resolve, reject) => {
         try {
-          client.exec(line, (error, channel) => (error ? reject(execFailure(id, error)) : resolve(channel)))
+          client.exec(line, (error, channel) => (error ? reject(execFailure(id, error)) : resolve(attach(channel))))
         } catch (error) {
           reject(execFailure(id, error))
         }
       }),
-    forward: (host, port) =>
+    forward: (host, port, attach) =>
       new Promise((resolve, reject) => {
         const refuse = (error: unknown) => reject(forwardFailure(id, `${host}:${port}`, error))
         try {
-          client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => (error ? refuse(error) : resolve(channel)))
+          client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
+            if (error) return refuse(error)
+            attach(channel)
+            resolve(channel)
+          })
         } catch (error) {
           refuse(error)
         }

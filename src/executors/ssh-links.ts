@@ -2,10 +2,18 @@ import { Duplex } from 'node:stream'
 import type { ClientChannel } from 'ssh2'
 import type { SshConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
+import { within } from '../lib/clock.ts'
 import { sha256 } from '../lib/digest.ts'
 import { randomId } from '../lib/random-id.ts'
-import { lost } from './ssh-failure.ts'
-import { openSession, type PrivateKey, privateKeyOf, type SshSession, type SshSurroundings } from './ssh-link.ts'
+import { connectFailure, lost } from './ssh-failure.ts'
+import {
+  connectWithinMs,
+  openSession,
+  type PrivateKey,
+  privateKeyOf,
+  type SshSession,
+  type SshSurroundings,
+} from './ssh-link.ts'
 
 /** The connections to ssh targets: one each, shared by who performs there and who jumps over it. */
 export interface SshLinks {
@@ -18,7 +26,7 @@ export type Channel = ClientChannel
 /** One target's connection, opened when it is needed. */
 export interface SshLink {
   /** Starts a line of shell in a session of its own; waits while too many are open, unless it is urgent. */
-  exec(line: string, options: ExecOptions): Promise<ClientChannel>
+  exec<Attached>(line: string, options: ExecOptions, attach: (channel: Channel) => Attached): Promise<Attached>
   forward(host: string, port: number): Promise<Duplex>
   release(): void
 }
@@ -53,7 +61,7 @@ export function openSshLinks(parts: LinkParts): SshLinks {
     shared.users++
     let isReleased = false
     return {
-      exec: (line, options) => shared.link.exec(line, options),
+      exec: (line, options, attach) => shared.link.exec(line, options, attach),
       forward: (host, port) => shared.link.forward(host, port),
       release() {
         if (isReleased) return
@@ -110,29 +118,41 @@ class Link {
     this.#wish = wish
   }
 
-  async exec(line: string, { signal, isUrgent = false }: ExecOptions): Promise<ClientChannel> {
+  async exec<Attached>(
+    line: string,
+    { signal, isUrgent = false }: ExecOptions,
+    attach: (channel: Channel) => Attached,
+  ): Promise<Attached> {
     if (isUrgent) this.#channels++
     else await this.#turn(signal)
-    return this.#opened(async () => {
+    return this.#opened(async (keep) => {
       const session = await unlessAborted(signal, this.#connected(), notSent)
-      return unlessAborted(signal, session.exec(line), () => lost(this.#wish.id))
+      const opening = session.exec(line, (channel) => {
+        keep(channel)
+        // Nobody waits for it any more.
+        if (signal.aborted) channel.destroy()
+        return attach(channel)
+      })
+      return unlessAborted(signal, opening, () => lost(this.#wish.id))
     })
   }
 
   forward(host: string, port: number): Promise<Duplex> {
     this.#channels++
-    return this.#opened(async () => (await this.#connected()).forward(host, port))
+    return this.#opened(async (keep) => (await this.#connected()).forward(host, port, keep))
   }
 
   /** A channel keeps its place until it is closed. */
-  async #opened<Opened extends Duplex>(open: () => Promise<Opened>): Promise<Opened> {
+  async #opened<Opened>(open: (keep: (channel: Duplex) => void) => Promise<Opened>): Promise<Opened> {
     this.#awake()
+    let isKept = false
     try {
-      const channel = await open()
-      channel.once('close', () => this.#leave())
-      return channel
+      return await open((channel) => {
+        isKept = true
+        channel.once('close', () => this.#leave())
+      })
     } catch (error) {
-      this.#leave()
+      if (!isKept) this.#leave()
       throw error
     }
   }
@@ -184,7 +204,7 @@ class Link {
     this.#key ??= privateKeyOf(id, connection)
     const jump = jumpTo?.()
     try {
-      const sock = await jump?.forward(connection.host, connection.port)
+      const sock = jump && (await this.#sockOver(jump))
       const session = await openSession({ id, connection, key: this.#key, sock }, parts)
       session.onEnd(() => jump?.release())
       return session
@@ -192,6 +212,16 @@ class Link {
       jump?.release()
       throw error
     }
+  }
+
+  async #sockOver(jump: SshLink): Promise<Duplex> {
+    const { id, connection, parts } = this.#wish
+    const { host, port, connectTimeoutMs: ms = connectWithinMs } = connection
+    const opening = jump.forward(host, port)
+    const sock = await within({ clock: parts.clock, ms }, opening)
+    if (sock !== undefined) return sock
+    opening.then(closeLate, nothing)
+    throw connectFailure(id, connection, new Error(`no way there from ${connection.jump} within ${ms} ms`))
   }
 
   /** @throws GatewayError cancelled: nothing was sent */

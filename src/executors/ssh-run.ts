@@ -76,13 +76,14 @@ async function start({ link, argv, stdin, limits, mayBecomeRoot }: RemoteRun, si
   const keep =
     step === undefined ? undefined : { name: fileNameOf(step), inputBytes: Buffer.byteLength(stdin), maxOutputBytes }
   const line = wrapped({ nonce, argv, mayBecomeRoot, keep })
-  const channel = await link.exec(line, { signal })
-  const [out, err] = [markedStream(nonce, maxOutputBytes), markedStream(nonce, maxOutputBytes)]
-  const running = watch(channel, out, err, limits)
-  // A program that does not read its input may close it early; that is its own affair.
-  channel.on('error', () => undefined)
-  channel.end(stdin)
-  return running
+  return link.exec(line, { signal }, (channel) => {
+    const [out, err] = [markedStream(nonce, maxOutputBytes), markedStream(nonce, maxOutputBytes)]
+    const running = watch(channel, out, err, limits)
+    // A program that does not read its input may close it early; that is its own affair.
+    channel.on('error', nothing)
+    channel.end(stdin)
+    return running
+  })
 }
 
 function watch(channel: Channel, out: MarkedStream, err: MarkedStream, limits: Limits): Running {
@@ -152,20 +153,23 @@ function noShell(id: string, noise: string): GatewayError {
 async function endThere(run: RemoteRun, running: Running): Promise<void> {
   const wait = { clock: run.clock, ms: killWithinMs }
   const process = await within(wait, running.begun)
-  if (process !== undefined) await within(wait, kill(run, process).catch(nothing))
+  const late = follow(undefined)
+  if (process !== undefined) await within(wait, kill(run, process, late.signal).catch(nothing))
+  late.abort()
   running.channel.destroy()
 }
 
-async function kill(run: RemoteRun, { group, uid }: Process): Promise<void> {
+async function kill(run: RemoteRun, { group, uid }: Process, signal: AbortSignal): Promise<void> {
   const mayBecomeRoot = run.mayBecomeRoot && run.mayKillAsRoot && uid !== '0'
   const line = wrapped({ nonce: randomId(16), argv: ['sh', '-c', endGroup, 'sh', group], mayBecomeRoot })
-  const channel = await run.link.exec(line, { signal: AbortSignal.timeout(killWithinMs), isUrgent: true })
-  await new Promise<void>((resolve) => {
-    channel.on('close', () => resolve())
+  const closed = Promise.withResolvers<void>()
+  await run.link.exec(line, { signal, isUrgent: true }, (channel) => {
+    channel.on('close', () => closed.resolve())
     channel.resume()
     channel.stderr.resume()
     channel.end()
   })
+  await closed.promise
 }
 
 const stopError = ({ limits }: RemoteRun, isCancelled: boolean) =>

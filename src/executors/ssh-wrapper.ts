@@ -27,11 +27,11 @@ mkdir -p "$HOME/.tailops/steps" && rm -f "$base.code" && : >"$base.out" && : >"$
 [ "$state" != ready ] || [ "$(wc -c <"$base.in")" -eq "$size" ] || state=cut
 ${mark}
 umask "$mask"
-"$@" <"$base.in" >"$base.out" 2>"$base.err"
+exec 3<"$base.in"; rm -f "$base.in"
+"$@" <&3 3<&- >"$base.out" 2>"$base.err"
 code=$?
 umask 077
 printf '%s\\n' "$code" >"$base.new" && mv -f "$base.new" "$base.code"
-rm -f "$base.in"
 head -c "$max" "$base.out"
 head -c "$max" "$base.err" >&2
 exit "$code"`

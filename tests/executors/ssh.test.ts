@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import type { SshConnection } from '../../src/core/connection.ts'
@@ -9,6 +10,7 @@ import type { Executor, Limits } from '../../src/core/executor.ts'
 import { command, get } from '../../src/core/operation.ts'
 import { openSsh } from '../../src/executors/ssh.ts'
 import { type LinkParts, openSshLinks } from '../../src/executors/ssh-links.ts'
+import { wrapped } from '../../src/executors/ssh-wrapper.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { freePort, type Sshd, startSshd } from '../support/sshd.ts'
@@ -202,7 +204,41 @@ describe('an ssh target', () => {
 
   test('keeps nothing of a write whose end was seen', async () => {
     await over(sshd.connection()).perform(hello, limits({ step: 'seen-0-do' }))
-    expect(existsSync(join(homedir(), '.tailops/steps/seen-0-do.code'))).toBe(false)
+    expect(readdirSync(join(sshd.dir, '.tailops/steps')).filter((name) => name.startsWith('seen'))).toEqual([])
+  })
+
+  test('that accepts the connection and says nothing is unreachable', async () => {
+    const silent = createServer((socket) => socket.resume())
+    const port = await freePort()
+    await new Promise<void>((resolve) => silent.listen(port, '127.0.0.1', resolve))
+    const error = await failure(over(sshd.connection({ port, connectTimeoutMs: 100 })))
+    expect(error).toMatchObject({ code: 'unreachable', hint: expect.stringContaining('connection.timeout') })
+    await new Promise((resolve) => silent.close(resolve))
+  })
+
+  test('is logged in to with a key that an agent holds', async () => {
+    const socket = join(sshd.dir, 'agent')
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
+    await new Promise((resolve) => agent.stdout.once('data', resolve))
+    execFileSync('ssh-add', ['-q', sshd.keyPath], { env: { ...process.env, SSH_AUTH_SOCK: socket } })
+    const connection = sshd.connection({ keyPath: undefined, agent: true })
+    expect((await over(connection, { agentSocket: socket }).perform(hello, limits())).output).toBe('hello\n')
+    expect(await failure(over({ ...connection, agent: `${socket}-gone` }))).toMatchObject({
+      code: 'credentials_rejected',
+    })
+    const ended = new Promise((resolve) => agent.once('exit', resolve))
+    agent.kill()
+    await ended
+  })
+
+  test('does not begin a write whose input did not arrive whole', async () => {
+    const log = join(sshd.dir, 'unbegun')
+    const step = { name: 'cut-0-do', inputBytes: 10, maxOutputBytes: 100 }
+    const line = wrapped({ nonce: 'nonce', argv: ['touch', log], mayBecomeRoot: false, keep: step })
+    const env = { PATH: process.env['PATH'], HOME: sshd.dir }
+    const { stdout } = spawnSync('sh', ['-c', line], { input: 'half', env, encoding: 'utf8' })
+    expect(stdout).toMatch(/^\x1enonce \d+ \d+:\d+ \d+ cut\n$/)
+    expect(existsSync(log)).toBe(false)
   })
 
   test('is reconnected to after the connection was lost', async () => {
@@ -211,6 +247,37 @@ describe('an ssh target', () => {
     sshd.cutConnections()
     await failure(executor)
     expect((await executor.perform(hello, limits())).output).toBe('hello\n')
+  })
+})
+
+describe('an operation that needs root', () => {
+  test('goes through sudo where the policy allows it and the login user is another', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'tailops-sudo-'))
+    const programs = { id: 'echo 1000', sudo: 'echo "sudo $*"' }
+    for (const [name, text] of Object.entries(programs))
+      writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+    const sshd = await startSshd([], { PATH: `${dir}:/usr/bin:/bin` })
+    const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined })
+    const said = async (policy: 'none' | 'limited' | 'full', commands: readonly string[] = []): Promise<string> => {
+      const sudo = { policy, commands }
+      const executor = openSsh({
+        id: 'web-1',
+        connection: sshd.connection(),
+        links,
+        scripts: {},
+        clock: systemClock,
+        sudo,
+      })
+      const { output } = await executor.perform(command(['echo', 'hello'], { asRoot: true }), limits())
+      await executor.close()
+      return output
+    }
+    const through = 'sudo -n -- echo hello\n'
+    expect(await said('none')).toBe('hello\n')
+    expect(await said('full')).toBe(through)
+    expect([await said('limited', ['echo']), await said('limited', ['reboot'])]).toEqual([through, 'hello\n'])
+    await sshd.stop()
+    rmSync(dir, { recursive: true })
   })
 })
 

@@ -21,8 +21,14 @@ export interface Sshd {
   stop(): Promise<void>
 }
 
-/** @param lines more of sshd_config, first of all */
-export async function startSshd(lines: readonly string[] = []): Promise<Sshd> {
+/**
+ * @param lines more of sshd_config, first of all
+ * @param env what sessions see besides a home folder of their own, `dir`
+ */
+export async function startSshd(
+  lines: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Sshd> {
   const dir = mkdtempSync(join(tmpdir(), 'tailops-sshd-'))
   const port = await freePort()
   const username = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
@@ -30,7 +36,10 @@ export async function startSshd(lines: readonly string[] = []): Promise<Sshd> {
   for (const path of [hostKeyPath, keyPath])
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', path])
   copyFileSync(`${keyPath}.pub`, join(dir, 'authorized_keys'))
-  const config = [...lines, ...configOf(dir, port)].join('\n')
+  const setEnv = Object.entries({ HOME: dir, ...env })
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')
+  const config = [...lines, `SetEnv ${setEnv}`, ...configOf(dir, port)].join('\n')
   writeFileSync(join(dir, 'config'), `${config}\n`)
   // Privilege separation needs this folder.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
