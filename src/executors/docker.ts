@@ -216,10 +216,28 @@ const isResponse = (value: unknown): value is IncomingMessage =>
 async function clientOf(engine: Engine) {
   // Heavy, and needed for Docker targets only.
   const { default: Docker } = await import('dockerode')
-  return new Docker({ ...addressOf(engine), headers: { connection: 'close' } })
+  try {
+    return new Docker({ ...ownDefaults, ...addressOf(engine) })
+  } catch (error) {
+    if (error instanceof GatewayError) throw error
+    throw new GatewayError('unreachable', `${engine.place}: the environment of TailOps confuses its Docker client`, {
+      hint: 'start it without DOCKER_HOST and DOCKER_CERT_PATH',
+      cause: error,
+    })
+  }
 }
 
-/** Everything that the modem would otherwise take from the environment is said. */
+/** All that the modem would otherwise take from DOCKER_HOST and the like: another engine must never answer for this one. */
+const ownDefaults = {
+  host: undefined,
+  port: undefined,
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  timeout: undefined,
+  headers: { connection: 'close' },
+}
+
 function addressOf({ id, connection }: Engine) {
   if (connection.host === undefined) return { socketPath: connection.socketPath, protocol: 'http' as const }
   const url = URL.parse(connection.host.replace(/^[a-z]+:\/\//, 'http://'))

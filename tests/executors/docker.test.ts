@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -169,6 +170,19 @@ describe('the docker executor', () => {
       code: 'unreachable',
       message: expect.stringContaining('ECONNREFUSED'),
     })
+  })
+
+  test('asks the engine of its target whatever DOCKER_HOST says', () => {
+    const script = `import { openDocker } from './src/executors/docker.ts'
+import { get } from './src/core/operation.ts'
+import { systemClock } from './src/lib/clock.ts'
+const engine = openDocker('box', { kind: 'docker', socketPath: '/nowhere/docker.sock', tlsVerify: false }, systemClock)
+const limits = { signal: AbortSignal.any([]), timeoutMs: 5000, maxOutputBytes: 1000 }
+await engine.perform(get('/info'), limits).catch((error) => console.log(error.code, error.message))`
+    const env = { PATH: process.env['PATH'], DOCKER_HOST: 'tcp://127.0.0.1:1', DOCKER_TLS_VERIFY: '1' }
+    const cwd = join(import.meta.dirname, '../..')
+    const said = execFileSync(process.execPath, ['-e', script], { cwd, env, encoding: 'utf8' })
+    expect(said).toBe('unreachable there is no /nowhere/docker.sock\n')
   })
 
   test('says that it does not work through another machine yet', async () => {
