@@ -43,6 +43,7 @@ export interface LinkParts extends SshSurroundings {
 }
 
 const maxChannels = 8
+const openWithinMs = 5000
 const idleMs = 5 * 60_000
 const longestPauseMs = 60_000
 
@@ -126,15 +127,27 @@ class Link {
     if (isUrgent) this.#channels++
     else await this.#turn(signal)
     return this.#opened(async (keep) => {
-      const session = await unlessAborted(signal, this.#connected(), notSent)
+      const session = await unlessAborted(signal, this.#connected())
+      if (signal.aborted) throw notSent()
       const opening = session.exec(line, (channel) => {
         keep(channel)
-        // Nobody waits for it any more.
-        if (signal.aborted) channel.destroy()
         return attach(channel)
       })
-      return unlessAborted(signal, opening, () => lost(this.#wish.id))
+      return this.#soonAfter(signal, opening)
     })
+  }
+
+  /** Whoever aborts now may have begun something, and needs the channel to end it; a dead connection gives none. */
+  async #soonAfter<Attached>(signal: AbortSignal, opening: Promise<Attached>): Promise<Attached> {
+    const { id, parts } = this.#wish
+    try {
+      return await unlessAborted(signal, opening)
+    } catch (error) {
+      if (!signal.aborted) throw error
+      const attached = await within({ clock: parts.clock, ms: openWithinMs }, opening)
+      if (attached === undefined) throw lost(id)
+      return attached
+    }
   }
 
   forward(host: string, port: number): Promise<Duplex> {
@@ -269,17 +282,10 @@ const chance = (): number => Number.parseInt(sha256(randomId()).slice(0, 8), 16)
 
 const notSent = () => new GatewayError('cancelled', 'it ended before it was sent')
 
-/** The result, or an error as soon as the signal aborts; a channel that comes later is closed. */
-async function unlessAborted<Result>(
-  signal: AbortSignal,
-  work: Promise<Result>,
-  why: () => GatewayError,
-): Promise<Result> {
+/** The result. @throws GatewayError cancelled: as soon as the signal aborts */
+async function unlessAborted<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
   const over = Promise.withResolvers<never>()
-  const stop = (): void => {
-    work.then(closeLate, nothing)
-    over.reject(why())
-  }
+  const stop = (): void => over.reject(notSent())
   if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   try {

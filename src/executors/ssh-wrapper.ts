@@ -25,6 +25,7 @@ umask 077
 mkdir -p "$HOME/.tailops/steps" && rm -f "$base.code" && : >"$base.out" && : >"$base.err" || state=unwritable
 [ "$state" != ready ] || cat >"$base.in" || state=unwritable
 [ "$state" != ready ] || [ "$(wc -c <"$base.in")" -eq "$size" ] || state=cut
+[ "$state" = ready ] || rm -f "$base.in"
 ${mark}
 umask "$mask"
 exec 3<"$base.in"; rm -f "$base.in"

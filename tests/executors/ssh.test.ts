@@ -13,6 +13,7 @@ import { type LinkParts, openSshLinks } from '../../src/executors/ssh-links.ts'
 import { wrapped } from '../../src/executors/ssh-wrapper.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
+import { movedClock } from '../support/moved-clock.ts'
 import { freePort, type Sshd, startSshd } from '../support/sshd.ts'
 import { executorConformance } from './conformance.ts'
 
@@ -23,13 +24,13 @@ executorConformance('ssh', async () => {
   const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined })
   const executor = openSsh({ id: 'web-1', connection: sshd.connection(), links, scripts: {}, clock: systemClock })
   // Both the shell and what it started must end.
-  const endless = command(['sh', '-c', `sleep 62.5 & : "$1"; wait`, 'sh', sshd.dir])
+  const endless = command(['sh', '-c', `sleep 62.${sshd.port} & : "$1"; wait`, 'sh', sshd.dir])
   return {
     executor,
     read: { operation: command(['uname', '-s']), output: 'Linux' },
     refused: { operation: command(['sh', '-c', 'echo no >&2; exit 7']), status: 7 },
     endless,
-    isWorking: () => spawnSync('pgrep', ['-f', `^sh -c .*${sshd.dir}$|^sleep 62.5$`]).status === 0,
+    isWorking: () => spawnSync('pgrep', ['-f', `^sh -c .*${sshd.dir}$|^sleep 62.${sshd.port}$`]).status === 0,
     foreign: get('/targets'),
     writes: {
       done: command(['sh', '-c', 'echo done >>"$1"', 'sh', log]),
@@ -181,6 +182,17 @@ describe('an ssh target', () => {
     ])
     const error = await failure(over(connection, { connectionOf: (id) => ways.get(id) }))
     expect(error.message).toContain('web-1 → bastion → web-1')
+  })
+
+  test('is left after five idle minutes, and reconnected to when it is needed', async () => {
+    const clock = movedClock()
+    const executor = over(sshd.connection(), { clock })
+    const whose = async () => (await executor.perform(command(['sh', '-c', 'echo $PPID']), limits())).output
+    const first = await whose()
+    expect(await whose()).toBe(first)
+    await clock.sleeper(300_000)
+    clock.advance(300_000)
+    expect(await whose()).not.toBe(first)
   })
 
   test('that loses the connection amid a write is interrupted, and tells the true end afterwards', async () => {
