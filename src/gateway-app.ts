@@ -16,6 +16,7 @@ import { type Caller, defaultConstraints, type Target } from './core/target.ts'
 import { type Contacts, openContacts } from './executors/contacts.ts'
 import { openGatewayTarget } from './executors/gateway.ts'
 import { executorOf, type ReachedTarget } from './executors/index.ts'
+import { openSshLinks } from './executors/ssh-links.ts'
 import { call, type Gateway } from './gateway/call.ts'
 import { type Jobs, openJobs } from './gateway/jobs.ts'
 import { reconcileOrphans } from './gateway/reconcile.ts'
@@ -232,13 +233,14 @@ function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, ans
   })
   const env = { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() }
   const local = { stepsDir: join(stateDir, 'steps'), scripts, env, uid, clock: systemClock }
+  const sshLinks = linksTo(all, parts)
   const opened = new Map<string, Executor>()
   const executor = ({ id }: Target): Executor => {
     const known = opened.get(id)
     if (known !== undefined) return known
     const target = all.find((candidate) => candidate.id === id)
     if (target === undefined) throw new TypeError(`no target ${id}`)
-    const made = contacts.watched(id, executorOf({ ...local, gateway }, target))
+    const made = contacts.watched(id, executorOf({ ...local, gateway, sshLinks }, target))
     opened.set(id, made)
     return made
   }
@@ -247,6 +249,18 @@ function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, ans
   }
   return { all, executor, close }
 }
+
+/** Connections to ssh targets, which may jump over one another. */
+const linksTo = (all: readonly ReachedTarget[], { state, process }: Parts) =>
+  openSshLinks({
+    clock: systemClock,
+    pins: state.hostKeys,
+    agentSocket: process.env['SSH_AUTH_SOCK'],
+    connectionOf(id) {
+      const connection = all.find((target) => target.id === id)?.connection
+      return connection?.kind === 'ssh' ? connection : undefined
+    },
+  })
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 

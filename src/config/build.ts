@@ -33,7 +33,9 @@ function dockerWithin(machine: ConfiguredTarget, declared: Surroundings['declare
   const granted = machine.capabilities.filter((name) => /^(container|stack):/.test(name))
   const hasEngine = machine.kind === 'local' || machine.kind === 'ssh'
   if (!hasEngine || declared.has(id) || !granted.some((name) => name.startsWith('container:'))) return []
-  const connection = { kind: 'docker', socketPath: defaultDockerSocket, tlsVerify: false, via: machine.id } as const
+  const engine = { kind: 'docker', socketPath: defaultDockerSocket, tlsVerify: false } as const
+  // The engine of this machine is at hand; that of another one is reached through it.
+  const connection = machine.kind === 'ssh' ? { ...engine, via: machine.id } : engine
   return [{ ...machine, id, kind: 'docker', capabilities: granted, connection }]
 }
 

@@ -7,17 +7,14 @@ import { openHttp } from './http.ts'
 import { limited } from './limits.ts'
 import { type LocalOptions, openLocal } from './local.ts'
 import { openSsh } from './ssh.ts'
-import type { HostKeyPins } from './ssh-host-key.ts'
-import { openSshLinks, type SshLinks } from './ssh-links.ts'
+import type { SshLinks } from './ssh-links.ts'
 
 /** What executors are made of. */
 export interface ExecutorParts extends Omit<LocalOptions, 'sudo'> {
   /** Performs on the gateway itself. */
   readonly gateway: Executor
-  /** Connections that ssh targets share; without them there are no jumps. */
-  readonly sshLinks?: SshLinks | undefined
-  /** Where host keys of `accept_new` are remembered; without it none is accepted. */
-  readonly pins?: HostKeyPins | undefined
+  /** Connections that ssh targets share: one jumps over another. */
+  readonly sshLinks: SshLinks
 }
 
 /** A target and how it is reached; the gateway itself needs no way. */
@@ -26,7 +23,7 @@ export interface ReachedTarget extends Target {
 }
 
 /** Who performs on a target; kinds that this version does not perform on may be declared, and say so when asked. */
-export function executorOf({ gateway, sshLinks, pins, ...local }: ExecutorParts, target: ReachedTarget): Executor {
+export function executorOf({ gateway, sshLinks, ...local }: ExecutorParts, target: ReachedTarget): Executor {
   const { id, kind, constraints, connection } = target
   if (kind === 'gateway') return gateway
   if (kind === 'local') {
@@ -38,11 +35,10 @@ export function executorOf({ gateway, sshLinks, pins, ...local }: ExecutorParts,
   if (connection?.kind === 'docker')
     return limited(openDocker(id, connection, local.clock), constraints.concurrency, local.clock)
   if (connection?.kind === 'ssh') {
-    const { clock, env, scripts } = local
-    const alone = { clock, pins, agentSocket: env['SSH_AUTH_SOCK'], connectionOf: () => undefined }
+    const { clock, scripts } = local
     const sudo = { policy: constraints.sudoPolicy, commands: constraints.sudoCommands }
-    const links = sshLinks ?? openSshLinks(alone)
-    return limited(openSsh({ id, connection, links, scripts, clock, sudo }), constraints.concurrency, clock)
+    const executor = openSsh({ id, connection, links: sshLinks, scripts, clock, sudo })
+    return limited(executor, constraints.concurrency, clock)
   }
   throw new GatewayError('unsupported_target', `${id}: this version does not perform on ${kind} targets`, {
     hint: 'it performs on local, ssh, docker and http targets',

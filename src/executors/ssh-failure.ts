@@ -25,6 +25,17 @@ export function connectFailure(id: string, connection: SshConnection, error: unk
   })
 }
 
+/** Whether a server closed before it had said who it is: it has too many beginners at once (MaxStartups), or a firewall is there. */
+export const closedAtOnce = (error: unknown): boolean =>
+  error instanceof GatewayError && error.code === 'unreachable' && wordOf(error.cause, 'code') === 'ECONNRESET'
+
+/** Whether a server opened no session for a command: it has as many as it allows. */
+export const noSession = (error: unknown): boolean =>
+  error instanceof GatewayError &&
+  error.code === 'unreachable' &&
+  error.cause instanceof Error &&
+  error.cause.message.startsWith('(SSH) Channel open failure')
+
 /** What became of a command whose channel could not be opened, or was lost. */
 export function execFailure(id: string, error: unknown): GatewayError {
   if (error instanceof GatewayError) return error

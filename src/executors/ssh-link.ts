@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import {
+import ssh2, {
   type AnyAuthMethod,
-  Client,
+  type Client,
   type ClientChannel,
   type ConnectConfig,
   type ServerHostKeyAlgorithm,
-  utils,
 } from 'ssh2'
 import type { SshConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
@@ -34,7 +33,7 @@ export interface SshSession {
 }
 
 /** A private key as ssh2 takes it; parsed once, since a passphrase costs 300 ms. */
-export type PrivateKey = Exclude<ReturnType<typeof utils.parseKey>, Error>
+export type PrivateKey = Exclude<ReturnType<typeof ssh2.utils.parseKey>, Error>
 
 /** Unless the target says otherwise. */
 export const connectWithinMs = 10_000
@@ -53,7 +52,7 @@ const hostKeyTypes: readonly ServerHostKeyAlgorithm[] = [
 /** The key of a connection. @throws GatewayError credentials_rejected */
 export function privateKeyOf(id: string, { keyPath, passphrase }: SshConnection): PrivateKey | undefined {
   if (keyPath === undefined) return undefined
-  const key = utils.parseKey(textOf(id, keyPath, 'credentials_rejected'), passphrase?.reveal())
+  const key = ssh2.utils.parseKey(textOf(id, keyPath, 'credentials_rejected'), passphrase?.reveal())
   if (key instanceof Error) {
     throw new GatewayError('credentials_rejected', `${id}: the key ${keyPath} cannot be used: ${key.message}`, {
       hint: 'is it a private key, and is connection.passphrase the right one?',
@@ -71,7 +70,7 @@ export function openSession(
   { agentSocket, pins }: SshSurroundings,
 ): Promise<SshSession> {
   const knownHosts = connection.knownHosts === undefined ? undefined : textOf(id, connection.knownHosts, 'unreachable')
-  const client = new Client()
+  const client = new ssh2.Client()
   return new Promise((resolve, reject) => {
     let refusal: GatewayError | undefined
     const fail = (error: unknown): void => {

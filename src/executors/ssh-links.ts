@@ -5,7 +5,8 @@ import { GatewayError } from '../core/errors.ts'
 import { within } from '../lib/clock.ts'
 import { sha256 } from '../lib/digest.ts'
 import { randomId } from '../lib/random-id.ts'
-import { connectFailure, lost } from './ssh-failure.ts'
+import { closedAtOnce, connectFailure, lost, noSession } from './ssh-failure.ts'
+import { jumpOf } from './ssh-jump.ts'
 import {
   connectWithinMs,
   openSession,
@@ -14,6 +15,7 @@ import {
   type SshSession,
   type SshSurroundings,
 } from './ssh-link.ts'
+import { patiently } from './ssh-patience.ts'
 
 /** The connections to ssh targets: one each, shared by who performs there and who jumps over it. */
 export interface SshLinks {
@@ -56,7 +58,7 @@ export function openSshLinks(parts: LinkParts): SshLinks {
   const open = new Map<string, Shared>()
   const use = (id: string, connection: SshConnection): SshLink => {
     const { jump } = connection
-    const jumpTo = jump === undefined ? undefined : () => use(jump, jumpOf(parts, id, jump))
+    const jumpTo = jump === undefined ? undefined : () => use(jump, jumpOf(parts.connectionOf, id, jump))
     const shared = open.get(id) ?? { link: new Link({ id, connection, parts, jumpTo }), users: 0 }
     open.set(id, shared)
     shared.users++
@@ -75,25 +77,6 @@ export function openSshLinks(parts: LinkParts): SshLinks {
     }
   }
   return { use }
-}
-
-/** How a jump host is reached. @throws GatewayError unreachable: there is no such host, or the way goes in a circle */
-function jumpOf({ connectionOf }: LinkParts, id: string, jump: string): SshConnection {
-  const way = [id]
-  for (let next: string | undefined = jump; next !== undefined; next = connectionOf(next)?.jump) {
-    const isCircle = way.includes(next)
-    way.push(next)
-    if (isCircle) {
-      throw new GatewayError('unreachable', `${id}: its jump hosts go in a circle: ${way.join(' → ')}`, {
-        hint: 'correct connection.jump in targets.yaml',
-      })
-    }
-  }
-  const connection = connectionOf(jump)
-  if (connection !== undefined) return connection
-  throw new GatewayError('unreachable', `${id}: its jump host ${jump} is no ssh target that can be used here`, {
-    hint: 'declare it in targets.yaml',
-  })
 }
 
 interface LinkWish {
@@ -129,10 +112,19 @@ class Link {
     return this.#opened(async (keep) => {
       const session = await unlessAborted(signal, this.#connected())
       if (signal.aborted) throw notSent()
-      const opening = session.exec(line, (channel) => {
-        keep(channel)
-        return attach(channel)
-      })
+      // The server may still count a session that has just ended (MaxSessions).
+      const patience = {
+        clock: this.#wish.parts.clock,
+        tries: 5,
+        pauseMs: () => 60 * (0.5 + chance()),
+        again: noSession,
+      }
+      const opening = patiently(patience, () =>
+        session.exec(line, (channel) => {
+          keep(channel)
+          return attach(channel)
+        }),
+      )
       return this.#soonAfter(signal, opening)
     })
   }
@@ -197,7 +189,7 @@ class Link {
       })
     }
     try {
-      const session = await this.#open()
+      const session = await this.#openPatiently()
       this.#failed = undefined
       return session
     } catch (error) {
@@ -210,6 +202,12 @@ class Link {
       }
       throw error
     }
+  }
+
+  /** Many beginners at once are turned away at random (MaxStartups). */
+  #openPatiently(): Promise<SshSession> {
+    const pauseMs = () => 400 * (0.5 + chance())
+    return patiently({ clock: this.#wish.parts.clock, tries: 3, pauseMs, again: closedAtOnce }, () => this.#open())
   }
 
   async #open(): Promise<SshSession> {
