@@ -1,12 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import ssh2, {
-  type AnyAuthMethod,
-  type Client,
-  type ClientChannel,
-  type ConnectConfig,
-  type ServerHostKeyAlgorithm,
-} from 'ssh2'
+import type { AnyAuthMethod, Client, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm, utils } from 'ssh2'
 import type { SshConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -33,7 +27,10 @@ export interface SshSession {
 }
 
 /** A private key as ssh2 takes it; parsed once, since a passphrase costs 300 ms. */
-export type PrivateKey = Exclude<ReturnType<typeof ssh2.utils.parseKey>, Error>
+export type PrivateKey = Exclude<ReturnType<typeof utils.parseKey>, Error>
+
+/** Loaded when the first machine is reached: a gateway without any does without its memory and its 40 ms. */
+const loadSsh2 = async () => (await import('ssh2')).default
 
 /** Unless the target says otherwise. */
 export const connectWithinMs = 10_000
@@ -50,8 +47,12 @@ const hostKeyTypes: readonly ServerHostKeyAlgorithm[] = [
 ]
 
 /** The key of a connection. @throws GatewayError credentials_rejected */
-export function privateKeyOf(id: string, { keyPath, passphrase }: SshConnection): PrivateKey | undefined {
+export async function privateKeyOf(
+  id: string,
+  { keyPath, passphrase }: SshConnection,
+): Promise<PrivateKey | undefined> {
   if (keyPath === undefined) return undefined
+  const ssh2 = await loadSsh2()
   const key = ssh2.utils.parseKey(textOf(id, keyPath, 'credentials_rejected'), passphrase?.reveal())
   if (key instanceof Error) {
     throw new GatewayError('credentials_rejected', `${id}: the key ${keyPath} cannot be used: ${key.message}`, {
@@ -65,11 +66,12 @@ export function privateKeyOf(id: string, { keyPath, passphrase }: SshConnection)
  * Connects and logs in, over `sock` if given.
  * @throws GatewayError unreachable, credentials_rejected
  */
-export function openSession(
+export async function openSession(
   { id, connection, key, sock }: SessionWish,
   { agentSocket, pins }: SshSurroundings,
 ): Promise<SshSession> {
   const knownHosts = connection.knownHosts === undefined ? undefined : textOf(id, connection.knownHosts, 'unreachable')
+  const ssh2 = await loadSsh2()
   const client = new ssh2.Client()
   return new Promise((resolve, reject) => {
     let refusal: GatewayError | undefined

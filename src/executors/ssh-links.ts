@@ -212,7 +212,7 @@ class Link {
 
   async #open(): Promise<SshSession> {
     const { id, connection, parts, jumpTo } = this.#wish
-    this.#key ??= privateKeyOf(id, connection)
+    this.#key ??= await privateKeyOf(id, connection)
     const jump = jumpTo?.()
     try {
       const sock = jump && (await this.#sockOver(jump))
