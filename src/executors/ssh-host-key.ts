@@ -1,12 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { SshConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
-
-/** Fingerprints that were accepted on first contact, by target. */
-export interface HostKeyPins {
-  get(target: string): string | undefined
-  set(target: string, fingerprint: string): void
-}
+import type { HostKeys } from '../core/ports.ts'
 
 /** What decides whether a host key is the right one. */
 export interface HostKeyRules {
@@ -14,7 +9,7 @@ export interface HostKeyRules {
   readonly connection: SshConnection
   /** Content of the known_hosts file, if one is named. */
   readonly knownHosts?: string | undefined
-  readonly pins?: HostKeyPins | undefined
+  readonly pins?: HostKeys | undefined
 }
 
 /** As `ssh-keygen -lf` prints it: `SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDqYy4hDDTUqbFRBMY`. */

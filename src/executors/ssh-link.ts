@@ -3,9 +3,10 @@ import type { Duplex } from 'node:stream'
 import type { AnyAuthMethod, Client, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm, utils } from 'ssh2'
 import type { SshConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
+import type { HostKeys } from '../core/ports.ts'
 import type { Clock } from '../lib/clock.ts'
 import { connectFailure, execFailure } from './ssh-failure.ts'
-import { type HostKeyPins, knownTypes, refusalOf } from './ssh-host-key.ts'
+import { knownTypes, refusalOf } from './ssh-host-key.ts'
 
 /** What a connection needs of its surroundings. */
 export interface SshSurroundings {
@@ -13,7 +14,7 @@ export interface SshSurroundings {
   /** SSH_AUTH_SOCK. */
   readonly agentSocket?: string | undefined
   /** Remembers host keys of `accept_new`. */
-  readonly pins?: HostKeyPins | undefined
+  readonly pins?: HostKeys | undefined
 }
 
 /** One authenticated connection. */

@@ -77,6 +77,7 @@ export function httpApp(parts: HttpParts): HttpApp {
   })
   return {
     async fetch(request) {
+      if (stop.signal.aborted) return rpcError(503, -32000, 'the gateway is stopping', { 'Retry-After': '5' })
       const answer = Promise.resolve(refuseForeign(request, parts.names) ?? app.fetch(request))
       calls.add(answer)
       try {

@@ -173,6 +173,7 @@ describe('stopping', () => {
     await eventually(() => probe.begun.includes('last'), 'the call began')
     const closing = world.app.close(50_000)
     expect(await listening.text()).toStartWith(': ok')
+    expect((await send(world.url, say('too late'), headersOf(token))).status).toBe(503)
     probe.release('last')
     expect((await call).text).toContain('said last')
     clock.advance(100)
