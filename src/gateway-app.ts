@@ -54,18 +54,25 @@ export interface OpenApp extends App {
   stdioCaller(): Caller
   /** The new configuration as a whole, or the old one. Calls in flight finish on the one they began with. */
   reload(): boolean
+  /** Hears the tool of every call that has ended; undefined hears no more. */
+  onCall(listener: ((tool: string) => void) | undefined): void
 }
 
 /** @throws GatewayError invalid_config */
 export async function openApp(parts: Parts): Promise<OpenApp> {
   const { state, log, uid, process, settings } = parts
   const jobs = openJobs(systemClock)
+  let listener: ((tool: string) => void) | undefined
+  const onCall: OpenApp['onCall'] = (given) => {
+    listener = given
+  }
   const lasting = {
     ...parts,
     jobs,
     contacts: openContacts(systemClock),
     doorKey: randomBytes(32),
     startedMs: systemClock.elapsedMs(),
+    called: (tool: string) => listener?.(tool),
   }
   const load = () => loadGateway(lasting)
   let loaded = load()
@@ -89,6 +96,7 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
     tools,
     current,
     reload,
+    onCall,
     stdioCaller: () => stdioCaller(parts),
     callTool: (tool, args) =>
       callTool(current(), tool, { args, caller: { id: `cli:${uid}`, scopes: capabilities }, signal: never }),
@@ -99,7 +107,7 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
       const rest = { audit, tokens, clock: systemClock, log, current, newId: randomId, ready, hostname: hostname() }
       const service = await serveHttp({ address, baseUrl, authMode, ...rest })
       log.info('listening', { url: service.url, auth: authMode, targets: loaded.gateway.targets.all.length })
-      await untilStopped(process, service, reload)
+      await untilStopped(process, service, { clock: systemClock, reload, onCall })
     },
     close: () => loaded.close(),
   }
@@ -118,6 +126,7 @@ interface Lasting extends Parts {
   readonly contacts: Contacts
   readonly doorKey: Uint8Array
   readonly startedMs: number
+  called(tool: string): void
 }
 
 /** A gateway of the configuration as it stands now. @throws GatewayError invalid_config */
@@ -150,7 +159,10 @@ function loadGateway(parts: Lasting): Loaded {
     targetIds: (caller) => knownTargets(gateway, caller),
     call: (request) => {
       const answer = call(gateway, request)
-      const ended = answer.then(ignore, ignore).then(() => void calls.delete(ended))
+      const ended = answer.then(ignore, ignore).then(() => {
+        calls.delete(ended)
+        parts.called(request.tool.name)
+      })
       calls.add(ended)
       return answer
     },

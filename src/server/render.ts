@@ -4,7 +4,7 @@ import type { Tool } from '../core/tool.ts'
 import type { CallResult, ChangeResult, QueryResult, TargetAnswer } from '../gateway/result.ts'
 import { toToon } from '../lib/toon.ts'
 import { characterStart } from '../lib/utf8.ts'
-import { fenced, takeTexts } from './fence.ts'
+import { endAt, fenced, type Piece, takeTexts } from './fence.ts'
 import { folded, type Row } from './fold.ts'
 
 /** What a client is told of a call. */
@@ -72,7 +72,7 @@ function renderQuery(result: QueryResult, asked: Asked, door: Door): Rendered {
     const text = JSON.stringify(value)
     return Buffer.byteLength(text) > maxAnswerBytes ? cutJson(text, keep, isError) : { text, isError }
   }
-  return { text: cutText(textOf(value, door), keep), isError }
+  return { text: cutText(piecesOf(value, door), keep), isError }
 }
 
 /** One answer stands for itself; several are counted and folded. */
@@ -86,12 +86,12 @@ const rowOf = (answer: TargetAnswer): Row =>
   'value' in answer ? { ...answer.value, target: answer.target } : { target: answer.target, ...errorOf(answer.error) }
 
 /** TOON or compact JSON, the smaller; texts of several lines follow it, fenced. */
-function textOf(value: unknown, door: Door): string {
+function piecesOf(value: unknown, door: Door): readonly Piece[] {
   const { value: short, texts } = takeTexts(value)
   const json = JSON.stringify(short)
   const toon = toToon(short)
   const head = Buffer.byteLength(toon) <= Buffer.byteLength(json) ? toon : json
-  return [head, ...texts.map((text, index) => fenced(text, index + 1, door.mark(text.text)))].join('\n')
+  return [{ text: head }, ...texts.map((text, index) => fenced(text, index + 1, door.mark(text.text)))]
 }
 
 function renderChange(result: ChangeResult, asked: Asked, door: Door): Rendered {
@@ -124,14 +124,16 @@ function kept(
   return door.keep({ text, caller: caller.id, tool: tool.name, targets: answers.map(({ target }) => target) })
 }
 
-/** Cuts after a whole line where there is one near. */
-function cutText(text: string, keep: (text: string) => string): string {
+/** Cuts after a whole line where there is one near; free text that is cut ends where it is cut. */
+function cutText(pieces: readonly Piece[], keep: (text: string) => string): string {
+  const text = pieces.map((piece) => piece.text).join('\n')
   const bytes = Buffer.from(text)
   if (bytes.length <= maxAnswerBytes) return text
   const line = bytes.lastIndexOf(10, maxAnswerBytes)
   const end = line > maxAnswerBytes / 2 ? line + 1 : characterStart(bytes, maxAnswerBytes)
   const handle = keep(text)
-  return `${bytes.toString('utf8', 0, end)}\n[cut: ${end} of ${bytes.length} bytes; get_output with handle: ${handle}, offset: ${end} has the rest]`
+  const fence = endAt(pieces, end)
+  return `${bytes.toString('utf8', 0, end)}${fence === undefined ? '' : `\n${fence}`}\n[cut: ${end} of ${bytes.length} bytes; get_output with handle: ${handle}, offset: ${end} has the rest]`
 }
 
 function cutJson(text: string, keep: (text: string) => string, isError: boolean): Rendered {

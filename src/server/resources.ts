@@ -7,17 +7,23 @@ export interface ResourceOfTool {
   readonly args: Readonly<Record<string, unknown>>
 }
 
+/** What changes with every call but its own. */
+export const recentCalls = 'audit://recent'
+
+/** What changes when the configuration is loaded again. */
+export const targetList = 'targets://list'
+
 /** In order of their URIs. */
 export const resources: readonly ResourceOfTool[] = [
   {
-    uri: 'audit://recent',
+    uri: recentCalls,
     name: 'recent calls',
     description: 'The newest records of the audit log.',
     tool: 'get_audit_log',
     args: { limit: 50 },
   },
   {
-    uri: 'targets://list',
+    uri: targetList,
     name: 'targets',
     description: 'What this gateway looks after, and what you may do there.',
     tool: 'list_targets',

@@ -1,4 +1,6 @@
+import type { Clock } from '../lib/clock.ts'
 import type { Change } from './changes.ts'
+import { recentCalls, resources, targetList } from './resources.ts'
 
 /** What is served until its client leaves or a signal ends it. */
 export interface Service {
@@ -7,23 +9,53 @@ export interface Service {
   close(): Promise<void>
 }
 
+/** What a service tells its clients of. */
+export interface Served {
+  readonly clock: Clock
+  /** Loads the configuration again; false when the old one stays. */
+  reload(): boolean
+  /** Hears the tool of every call that has ended; undefined hears no more. */
+  onCall(listener: ((tool: string) => void) | undefined): void
+}
+
 /** SIGHUP loads the configuration again; SIGTERM and SIGINT let calls finish and end the service. */
-export async function untilStopped(process: NodeJS.Process, service: Service, reload: () => boolean): Promise<void> {
+export async function untilStopped(process: NodeJS.Process, service: Service, served: Served): Promise<void> {
   const onHangup = () => {
-    if (!reload()) return
+    if (!served.reload()) return
     service.changed('tools')
-    service.changed({ resource: 'targets://list' })
+    service.changed({ resource: targetList })
   }
   process.on('SIGHUP', onHangup)
-  let stop = (): void => undefined
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve
-  })
+  const tellingEnds = new AbortController()
+  tellOfCalls(service, served, tellingEnds.signal)
+  const stopped = Promise.withResolvers<void>()
+  const stop = () => stopped.resolve()
   process.once('SIGTERM', stop).once('SIGINT', stop)
   try {
-    await Promise.race([stopped, ...(service.ended === undefined ? [] : [service.ended])])
+    await Promise.race([stopped.promise, ...(service.ended === undefined ? [] : [service.ended])])
     await service.close()
   } finally {
+    served.onCall(undefined)
+    tellingEnds.abort()
     process.off('SIGHUP', onHangup).off('SIGTERM', stop).off('SIGINT', stop)
   }
+}
+
+const tellEveryMs = 1000
+
+/** Once a second at most; not of the calls that read the list, or who reads it would be told for ever. */
+function tellOfCalls(service: Service, { clock, onCall }: Served, signal: AbortSignal): void {
+  const reader = resources.find(({ uri }) => uri === recentCalls)?.tool
+  let isPending = false
+  onCall((tool) => {
+    if (isPending || tool === reader) return
+    isPending = true
+    clock.sleep(tellEveryMs, signal).then(
+      () => {
+        isPending = false
+        service.changed({ resource: recentCalls })
+      },
+      () => undefined,
+    )
+  })
 }

@@ -163,7 +163,39 @@ describe('prompts, resources, completion', () => {
   })
 })
 
+describe('audit://recent', () => {
+  test('its subscribers are told of calls, but not of their own reading of it', async () => {
+    const client = await connected(everything)
+    const told: string[] = []
+    client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => void told.push(params.uri))
+    await client.subscribeResource({ uri: 'audit://recent' })
+    await call(everything, 'list_targets')
+    await until(() => told.length === 1, 'the notification')
+    const { contents } = await client.readResource({ uri: 'audit://recent' })
+    expect(JSON.stringify(contents)).toContain('list_targets')
+    await client.unsubscribeResource({ uri: 'audit://recent' })
+    expect(told).toEqual(['audit://recent'])
+    await client.close()
+  })
+})
+
 describe('SIGHUP', () => {
+  test('a call in flight finishes on the configuration that it began with', async () => {
+    const before = readFileSync(place.config, 'utf8')
+    const inFlight = call(everything, 'get_system_status')
+    await until(() => childrenOf(served.process.pid).length > 0, 'the call began')
+    writeFileSync(place.config, before.replace('system:read, ', ''))
+    const reloads = () => served.log().split('configuration reloaded').length
+    const loaded = reloads()
+    served.process.kill('SIGHUP')
+    await until(() => reloads() > loaded, 'the reload')
+    expect((await call(everything, 'get_system_status')).text).toContain('does not grant system:read')
+    expect((await inFlight).text).toContain('mem_total_mib')
+    writeFileSync(place.config, before)
+    served.process.kill('SIGHUP')
+    await until(() => reloads() > loaded + 1, 'the old configuration')
+  })
+
   test('loads the new configuration and tells clients; a broken one changes nothing', async () => {
     const client = await connected(everything)
     const told: string[] = []

@@ -112,6 +112,8 @@ describe('an answer that is too long', () => {
     expect([handle, shown, Number(all)]).toEqual(['handle1', offset, Buffer.byteLength(whole)])
     expect(text.slice(0, Number(shown))).toBe(whole.slice(0, Number(shown)))
     expect(whole.slice(0, Number(shown))).toEndWith('\n')
+    const [mark] = /\[[0-9a-f]{8}\]/.exec(text) ?? []
+    expect(text.split('\n').at(-2)).toBe(`>>> end of text 1 ${mark}`)
     expect(kept[0]).toMatchObject({ caller: 'token:alice', tool: 'look', targets: ['local'] })
   })
 

@@ -137,8 +137,8 @@ describe('get_output', () => {
     const content = Array.from({ length: 4000 }, (_, at) => `line ${at} ${'é'.repeat(20)}`).join('\n')
     writeFileSync(path, content)
     const first = await ask('file_operations', { action: 'read', path, max_bytes: 262_144 })
-    const [notice, handle, offset] = /\[cut: .* handle: (\w+), offset: (\d+) has the rest\]$/.exec(first) ?? []
-    let text = first.slice(0, -(notice ?? '').length - 1)
+    const [, handle, offset] = /\[cut: .* handle: (\w+), offset: (\d+) has the rest\]$/.exec(first) ?? []
+    let text = Buffer.from(first).toString('utf8', 0, Number(offset))
     for (let next: number | undefined = Number(offset); next !== undefined; ) {
       const piece: { text: string; next?: number } = await asked('get_output', {
         handle,
