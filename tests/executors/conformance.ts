@@ -27,6 +27,14 @@ interface Writes {
   count(): number
 }
 
+/** Room enough for what a test does. */
+export const limits = (more: Partial<Limits> = {}): Limits => ({
+  signal: new AbortController().signal,
+  timeoutMs: 10_000,
+  maxOutputBytes: 1024 * 1024,
+  ...more,
+})
+
 /** What every executor promises (core/executor.ts), tried on its real peer. */
 export function executorConformance(name: string, open: () => Promise<Subject>): void {
   describe(`the executor of ${name} targets`, () => {
@@ -35,13 +43,6 @@ export function executorConformance(name: string, open: () => Promise<Subject>):
       subject = await open()
     })
     afterAll(() => subject.close())
-
-    const limits = (more: Partial<Limits> = {}): Limits => ({
-      signal: new AbortController().signal,
-      timeoutMs: 10_000,
-      maxOutputBytes: 1024 * 1024,
-      ...more,
-    })
 
     test('performs a read and gives its output', async () => {
       const { operation, output } = subject.read

@@ -1,12 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import type { SshConnection } from '../../src/core/connection.ts'
-import type { Executor, Limits } from '../../src/core/executor.ts'
+import type { Executor } from '../../src/core/executor.ts'
 import { command, get } from '../../src/core/operation.ts'
 import { openSsh } from '../../src/executors/ssh.ts'
 import { type LinkParts, openSshLinks } from '../../src/executors/ssh-links.ts'
@@ -15,7 +14,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { Secret } from '../../src/lib/secret.ts'
 import { movedClock } from '../support/moved-clock.ts'
 import { freePort, type Sshd, startSshd } from '../support/sshd.ts'
-import { executorConformance } from './conformance.ts'
+import { executorConformance, limits } from './conformance.ts'
 
 executorConformance('ssh', async () => {
   const sshd = await startSshd()
@@ -39,13 +38,6 @@ executorConformance('ssh', async () => {
     },
     close: () => sshd.stop(),
   }
-})
-
-const limits = (more: Partial<Limits> = {}): Limits => ({
-  signal: new AbortController().signal,
-  timeoutMs: 10_000,
-  maxOutputBytes: 1024 * 1024,
-  ...more,
 })
 
 describe('an ssh target', () => {
@@ -259,63 +251,5 @@ describe('an ssh target', () => {
     sshd.cutConnections()
     await failure(executor)
     expect((await executor.perform(hello, limits())).output).toBe('hello\n')
-  })
-})
-
-describe('an operation that needs root', () => {
-  test('goes through sudo where the policy allows it and the login user is another', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'tailops-sudo-'))
-    const programs = { id: 'echo 1000', sudo: 'echo "sudo $*"' }
-    for (const [name, text] of Object.entries(programs))
-      writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
-    const sshd = await startSshd([], { PATH: `${dir}:/usr/bin:/bin` })
-    const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined })
-    const said = async (policy: 'none' | 'limited' | 'full', commands: readonly string[] = []): Promise<string> => {
-      const sudo = { policy, commands }
-      const executor = openSsh({
-        id: 'web-1',
-        connection: sshd.connection(),
-        links,
-        scripts: {},
-        clock: systemClock,
-        sudo,
-      })
-      const { output } = await executor.perform(command(['echo', 'hello'], { asRoot: true }), limits())
-      await executor.close()
-      return output
-    }
-    const through = 'sudo -n -- echo hello\n'
-    expect(await said('none')).toBe('hello\n')
-    expect(await said('full')).toBe(through)
-    expect([await said('limited', ['echo']), await said('limited', ['reboot'])]).toEqual([through, 'hello\n'])
-    await sshd.stop()
-    rmSync(dir, { recursive: true })
-  })
-})
-
-describe('a login shell that talks', () => {
-  test('is not mistaken for the program', async () => {
-    const sshd = await startSshd([`ForceCommand echo Welcome; echo noise >&2; sh -c "$SSH_ORIGINAL_COMMAND"`])
-    const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined })
-    const executor = openSsh({ id: 'web-1', connection: sshd.connection(), links, scripts: {}, clock: systemClock })
-    expect(await executor.perform(command(['echo', 'hello']), limits())).toMatchObject({
-      output: 'hello\n',
-      errorOutput: '',
-    })
-    await executor.close()
-    await sshd.stop()
-  })
-
-  test('and runs nothing is told from a program that says nothing', async () => {
-    const sshd = await startSshd(['ForceCommand echo This account is not available.; exit 1'])
-    const links = openSshLinks({ clock: systemClock, connectionOf: () => undefined })
-    const executor = openSsh({ id: 'web-1', connection: sshd.connection(), links, scripts: {}, clock: systemClock })
-    const error = await executor.perform(command(['echo', 'hello']), limits()).catch((thrown) => thrown)
-    expect(error).toMatchObject({
-      code: 'unexpected_reply',
-      message: expect.stringContaining('This account is not available.'),
-    })
-    await executor.close()
-    await sshd.stop()
   })
 })

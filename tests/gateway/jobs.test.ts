@@ -1,39 +1,17 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { command } from '../../src/core/operation.ts'
-import { defineTool } from '../../src/core/tool.ts'
 import { answerWithinMs } from '../../src/gateway/change.ts'
 import { openJobs } from '../../src/gateway/jobs.ts'
 import { waitForEnd } from '../../src/gateway/wait-for-end.ts'
 import { type GatewayWorld, openGatewayWorld } from '../support/gateway-world.ts'
 import { movedClock } from '../support/moved-clock.ts'
+import { waiting } from '../support/running-job.ts'
 
 let world: GatewayWorld | undefined
 afterEach(async () => {
   await world?.stop()
   world = undefined
-})
-
-/** A change of two steps whose first one waits until the file `go` is there. */
-const waiting = defineTool({
-  name: 'wait_for_file',
-  description: 'Waits.',
-  capability: 'system:admin',
-  risk: 'write',
-  targets: ['local'],
-  input: z.object({ dir: z.string() }),
-  output: z.object({ ok: z.boolean() }),
-  plan: async ({ dir }) => ({
-    summary: 'wait',
-    basis: {},
-    steps: [
-      { do: command(['sh', '-c', 'touch "$1/begun"; while [ ! -e "$1/go" ]; do sleep 0.01; done', 'sh', dir]) },
-      { do: command(['touch', `${dir}/second`]) },
-    ],
-  }),
-  report: () => ({ ok: true }),
 })
 
 function open() {

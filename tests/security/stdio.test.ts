@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { childrenOf } from '../support/children-of.ts'
 import { eventually } from '../support/eventually.ts'
 import { binary, type Installed, install } from '../support/installed.ts'
 import { initialize, rpc } from './requests.ts'
@@ -27,11 +28,6 @@ function start(bytes: string | Uint8Array) {
 }
 
 const initialized = `${initialize()}\n${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`
-
-const childrenOf = ({ pid }: ChildProcess): number =>
-  spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-    .stdout.split('\n')
-    .filter((line) => line.trim() !== '').length
 
 describe('A13: stdio', () => {
   test('stdout is the protocol and nothing else, whatever comes in', async () => {
@@ -71,7 +67,7 @@ describe('A13: stdio', () => {
     const { child, seen, ended } = start(
       `${initialized}${rpc('tools/call', { name: 'get_system_status', arguments: {} })}\n`,
     )
-    await eventually(() => childrenOf(child) > 0, 'the read began')
+    await eventually(() => childrenOf(child.pid).length > 0, 'the read began')
     const began = performance.now()
     child.stdin.end()
     expect(await ended).toBe(0)

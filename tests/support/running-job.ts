@@ -13,8 +13,8 @@ export interface RunningJob extends OwnToolsWorld {
   go(): void
 }
 
-/** A change of two steps whose first one waits until the file `go` is there. */
-const waiting = defineTool({
+/** A change of two steps whose first one waits until the file `go` is there, a minute at most. */
+export const waiting = defineTool({
   name: 'wait_for_file',
   description: 'Waits.',
   capability: 'system:admin',
@@ -26,7 +26,15 @@ const waiting = defineTool({
     summary: 'wait',
     basis: {},
     steps: [
-      { do: command(['sh', '-c', 'touch "$1/begun"; while [ ! -e "$1/go" ]; do sleep 0.01; done', 'sh', dir]) },
+      {
+        do: command([
+          'sh',
+          '-c',
+          'touch "$1/begun"; tries=0; while [ ! -e "$1/go" ] && [ "$tries" -lt 6000 ]; do sleep 0.01; tries=$((tries + 1)); done',
+          'sh',
+          dir,
+        ]),
+      },
       { do: command(['touch', `${dir}/second`]) },
     ],
   }),
