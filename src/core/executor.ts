@@ -20,6 +20,8 @@ export interface Limits {
   readonly step?: string | undefined
   /** Called as soon as the target's own handle of a running operation is known (UPID, pid). */
   onRef?(ref: string): void
+  /** Called while a long operation runs: how far it is, for people. */
+  onProgress?(message: string): void
 }
 
 /** What is known of a step whose end was lost. */

@@ -14,6 +14,10 @@ export interface Jobs {
     request: { readonly signal: AbortSignal },
     work: (cancel: AbortSignal) => Promise<ChangeResult>,
   ): Promise<ChangeResult>
+  /** Remembers how far a running job is. */
+  note(id: string, progress: string): void
+  /** What was noted last of a job that runs here. */
+  progressOf(id: string): string | undefined
   /** Asks a running job to stop before its next step. False when no such job runs here. */
   cancel(id: string): boolean
   /** Resolves when the job has ended, or the time is over. */
@@ -45,6 +49,11 @@ export function openJobs(clock: Clock): Jobs {
       jobs.set(id, { end, cancel, detach })
       return end
     },
+    note(id, progress) {
+      const job = jobs.get(id)
+      if (job !== undefined) job.progress = progress
+    },
+    progressOf: (id) => jobs.get(id)?.progress,
     cancel(id) {
       jobs.get(id)?.cancel.abort(new DOMException('cancelled by its caller', 'AbortError'))
       return jobs.has(id)
@@ -69,6 +78,7 @@ interface RunningJob {
   readonly cancel: AbortController
   /** Ends the tie to the request that began it. */
   readonly detach: AbortController
+  progress?: string
 }
 
 const ignore = () => undefined

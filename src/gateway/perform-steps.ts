@@ -44,6 +44,7 @@ interface StepRun {
 /** Durable records before and after; the outcome, and whether what should come true came true. */
 async function performStep(run: StepRun, step: Step): Promise<StepState> {
   await note(run, 'running', { what: describe(step.do) })
+  tell(run, describe(step.do))
   const sent = await send(run, step)
   const state = sent.state === 'done' && step.until !== undefined ? await waitUntil(run, step.until, sent) : sent
   await note(run, state.state, { outcome: state.outcome, why: state.note })
@@ -65,6 +66,7 @@ async function send(run: StepRun, step: Step): Promise<StepState> {
         ref = given
         noteRef(run, given)
       },
+      onProgress: (message) => tell(run, message),
     })
     return stateOf(outcome)
   } catch (error) {
@@ -182,6 +184,13 @@ async function note(
   })
   const step = { target: target.id, index, phase, what: more.what, ...(state !== 'running' && { end: state }) }
   await record.step(state === 'running' ? 'step_started' : 'step_ended', { step, reason: more.why })
+}
+
+/** Tells who asked, and who asks later, how far it is. */
+function tell({ performance: { gateway, request, record }, target }: StepRun, message: string): void {
+  const progress = `${target.id}: ${message}`
+  gateway.jobs.note(record.call, progress)
+  request.progress?.(progress)
 }
 
 /** The target's own handle of a running step, as soon as it is known. The step itself waits for nothing. */

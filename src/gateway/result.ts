@@ -27,6 +27,8 @@ export interface ChangeResult {
   readonly approval?: string | undefined
   /** With running: what get_job takes. */
   readonly job?: string | undefined
+  /** With running: how far it is, as far as the target tells. */
+  readonly progress?: string | undefined
   /** The next step, where there is one. */
   readonly hint?: string | undefined
 }

@@ -33,5 +33,5 @@ export async function answerOfJob(
   wait: { readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<Json | undefined> {
   const job = await waitForEnd(gateway, id, wait)
-  return job && (job.end?.result ?? plainJson(answerOf(job)))
+  return job && (job.end?.result ?? plainJson({ ...answerOf(job), progress: gateway.jobs.progressOf(id) }))
 }

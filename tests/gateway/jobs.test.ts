@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { answerWithinMs } from '../../src/gateway/change.ts'
 import { openJobs } from '../../src/gateway/jobs.ts'
-import { waitForEnd } from '../../src/gateway/wait-for-end.ts'
+import { answerOfJob, waitForEnd } from '../../src/gateway/wait-for-end.ts'
 import { type GatewayWorld, openGatewayWorld } from '../support/gateway-world.ts'
 import { movedClock } from '../support/moved-clock.ts'
 import { waiting } from '../support/running-job.ts'
@@ -51,6 +51,24 @@ describe('a change that takes long', () => {
     go()
     await gateway.jobs.idle()
     expect(state.journal.find(running.call)?.end?.status).toBe('done')
+  })
+
+  test('tells who asked, and who asks later, which step it is at', async () => {
+    const { ask, clock, begun, go, gateway, dir } = open()
+    const told: string[] = []
+    const answer = ask('wait_for_file', { dir }, { progress: (message) => told.push(message) })
+    await begun()
+    clock.advance(answerWithinMs)
+    const { call } = await answer
+    const now = { withinMs: 0, signal: new AbortController().signal }
+    expect(await answerOfJob(gateway, call, now)).toMatchObject({
+      status: 'running',
+      progress: expect.stringMatching(/^local: sh -c /),
+    })
+    go()
+    await gateway.jobs.idle()
+    expect(told.at(-1)).toBe(`local: touch ${dir}/second`)
+    expect(await answerOfJob(gateway, call, now)).not.toHaveProperty('progress')
   })
 
   test('stops before its next step when its job is cancelled', async () => {
