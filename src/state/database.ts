@@ -82,8 +82,8 @@ export interface DatabaseFile {
   readonly path: string
   /** Each takes the schema one version up; never changed once released, only added to. */
   readonly migrations: readonly string[]
-  /** FULL: on disk when a statement returns. OFF: for what may be lost. */
-  readonly synchronous: 'FULL' | 'OFF'
+  /** FULL: on disk when a statement returns. NORMAL: whole after a power cut, but perhaps a little old. OFF: for what may be lost. */
+  readonly synchronous: 'FULL' | 'NORMAL' | 'OFF'
   now(): Date
 }
 

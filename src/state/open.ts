@@ -1,16 +1,18 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
+import type { FleetStore } from '../core/fleet-ports.ts'
 import type { HostKeys, Journal, Outputs } from '../core/ports.ts'
 import type { Logger } from '../lib/log.ts'
 import { type ApprovalStore, openApprovals } from './approvals.ts'
 import { FileAuditLog } from './audit-log.ts'
-import { type Database, openDatabase } from './database.ts'
+import { type Database, type DatabaseFile, openDatabase } from './database.ts'
 import { FileLock } from './file-lock.ts'
+import { openFleet } from './fleet.ts'
 import { openHostKeys } from './host-keys.ts'
 import { openJournal } from './journal.ts'
 import { openOutputs } from './outputs.ts'
-import { outputMigrations, stateMigrations } from './schema.ts'
+import { fleetMigrations, outputMigrations, stateMigrations } from './schema.ts'
 import { openTokens, type TokenStore } from './tokens.ts'
 
 export interface StateOptions {
@@ -27,6 +29,7 @@ export interface StateOptions {
 export interface State {
   readonly audit: FileAuditLog
   readonly approvals: ApprovalStore
+  readonly fleet: FleetStore
   readonly hostKeys: HostKeys
   readonly journal: Journal
   readonly outputs: Outputs
@@ -44,7 +47,7 @@ export function openState(options: StateOptions): State {
   const lock = new FileLock(join(dir, 'audit.lock.db'))
   const audit = new FileAuditLog({ dir, lock, now, newId })
   const opened: Database[] = []
-  const open = (name: string, migrations: readonly string[], synchronous: 'FULL' | 'OFF'): Database => {
+  const open = (name: string, migrations: readonly string[], synchronous: DatabaseFile['synchronous']): Database => {
     const { database, setAside } = lock.hold(() =>
       openDatabase({ path: join(dir, name), migrations, synchronous, now }),
     )
@@ -61,9 +64,11 @@ export function openState(options: StateOptions): State {
   try {
     const database = open('tailops.db', stateMigrations, 'FULL')
     const outputs = open('outputs.db', outputMigrations, 'OFF')
+    const fleet = open('fleet.db', fleetMigrations, 'NORMAL')
     return {
       audit,
       approvals: openApprovals({ database, now, newId }),
+      fleet: openFleet({ database: fleet, now, process }),
       hostKeys: openHostKeys({ database, now }),
       journal: openJournal({ database, now, process }),
       outputs: openOutputs({ database: outputs, now, newId }),

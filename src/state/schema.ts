@@ -35,3 +35,27 @@ export const outputMigrations: readonly string[] = [
    ) STRICT;
    CREATE INDEX outputs_oldest ON outputs (kept_at)`,
 ]
+
+/** Schema of `fleet.db`: what was seen, and can be seen again. Changes are numbered for ever, also when old ones are forgotten. */
+export const fleetMigrations: readonly string[] = [
+  `CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+   INSERT INTO meta VALUES ('epoch', lower(hex(randomblob(6)))), ('version', '0');
+   CREATE TABLE sources (
+     source TEXT PRIMARY KEY, tried_at INTEGER NOT NULL, seen_at INTEGER, complete INTEGER NOT NULL, gaps TEXT NOT NULL,
+     error TEXT, health TEXT NOT NULL, since INTEGER NOT NULL, failures INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE resources (
+     id TEXT PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, facts TEXT NOT NULL, use TEXT NOT NULL,
+     seen_at INTEGER NOT NULL, since INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX resources_source ON resources (source);
+   CREATE TABLE changes (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL,
+     fields TEXT NOT NULL, cause TEXT
+   ) STRICT;
+   CREATE INDEX changes_at ON changes (at);
+   CREATE TABLE findings (
+     source TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, data TEXT, error TEXT, PRIMARY KEY (source, name)
+   ) STRICT;
+   CREATE TABLE watch (one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT`,
+]
