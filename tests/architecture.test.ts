@@ -31,7 +31,7 @@ const doors: Readonly<Record<string, string>> = {
   '@modelcontextprotocol/': 'server/',
   hono: 'server/',
   'node:sqlite': 'state/',
-  dockerode: 'executors/docker.ts',
+  dockerode: 'executors/docker-connect.ts',
   ssh2: 'executors/ssh-link',
   'node:child_process': 'executors/local.ts',
 }

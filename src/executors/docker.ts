@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
-import { join } from 'node:path'
 import { z } from 'zod'
-import type { DockerConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Executor, Limits, Reconciled, Sent } from '../core/executor.ts'
 import { get, type Operation, type Outcome, type Request } from '../core/operation.ts'
 import { type Clock, within } from '../lib/clock.ts'
 import { follow } from '../lib/follow.ts'
 import { parseJson } from '../lib/json.ts'
+import { clientOf, type Engine, type EngineClient, type EngineWay, placeOf } from './docker-connect.ts'
 import { controlOf, reconciledBy, runOf } from './docker-container-state.ts'
 import { failureOf } from './docker-failure.ts'
 import { plainBody, streamsOf } from './docker-stream.ts'
@@ -19,8 +17,8 @@ const connectWithinMs = 10_000
 const reconcileWithinMs = 10_000
 
 /** Performs requests of the Docker Engine API, each on a connection of its own. The API version is agreed once, with the first. */
-export function openDocker(id: string, connection: DockerConnection, clock: Clock): Executor {
-  const engine: Engine = { id, connection, clock, place: connection.host ?? connection.socketPath }
+export function openDocker(id: string, connection: EngineWay, clock: Clock): Executor {
+  const engine: Engine = { id, connection, clock, place: placeOf(connection) }
   let api: Promise<string> | undefined
   const agreed = async (limits: Limits): Promise<string> => {
     api ??= agreeOn(engine, limits)
@@ -43,7 +41,7 @@ export function openDocker(id: string, connection: DockerConnection, clock: Cloc
   }
   return {
     async perform(operation, limits) {
-      const request = requestOf(id, connection, operation)
+      const request = requestOf(operation)
       if (limits.signal.aborted) throw cancelled()
       const control = limits.step === undefined ? undefined : controlOf(request)
       const run = control && runOf(await send(get(`/containers/${control.container}/json`), limits))
@@ -52,29 +50,17 @@ export function openDocker(id: string, connection: DockerConnection, clock: Cloc
     },
     reconcile: (operation, sent) => reconcile(send, operation, sent),
     async close() {
-      // Nothing is kept open between operations.
+      // Nothing of its own is kept open between operations.
+      connection.link?.release()
     },
   }
 }
 
-interface Engine {
-  readonly id: string
-  readonly connection: DockerConnection
-  readonly clock: Clock
-  /** Where it is, in messages. */
-  readonly place: string
-}
-
 type Send = (request: Request, limits: Limits) => Promise<Outcome>
 
-function requestOf(id: string, { via }: DockerConnection, operation: Operation): Request {
+function requestOf(operation: Operation): Request {
   if (operation.kind !== 'request')
     throw new GatewayError('internal', `a Docker engine performs requests, no ${operation.kind}s`)
-  if (via !== undefined) {
-    throw new GatewayError('unsupported_target', `${id}: this version does not reach Docker through ${via}`, {
-      hint: 'use connection.socket_path on the gateway itself, or connection.host with tls_verify and cert_path',
-    })
-  }
   if (!isPath(operation.path)) {
     const shown = JSON.stringify(operation.path.slice(0, 200))
     throw new GatewayError('invalid_input', `${shown} is no path of the Docker API`)
@@ -139,17 +125,22 @@ async function exchange(engine: Engine, request: Request, limits: Limits): Promi
   const { clock, place } = engine
   const began = clock.elapsedMs()
   const over = follow(limits.signal)
+  let client: EngineClient | undefined
   try {
-    const answering = answerTo(engine, request, { limits, signal: over.signal })
+    client = await clientOf(engine, over.signal, limits.timeoutMs)
+    const answering = answerTo(client, request, { limits, signal: over.signal })
     answering.catch(() => undefined)
-    const answer = await within({ clock, ms: limits.timeoutMs, signal: limits.signal }, answering)
+    const ms = limits.timeoutMs - (clock.elapsedMs() - began)
+    const answer = await within({ clock, ms, signal: limits.signal }, answering)
     if (answer !== undefined) return { ...answer, durationMs: clock.elapsedMs() - began }
     throw limits.signal.aborted ? cancelled() : late(limits.timeoutMs)
   } catch (error) {
-    throw limits.signal.aborted ? cancelled() : failureOf(place, error)
+    if (limits.signal.aborted) throw cancelled()
+    throw error instanceof GatewayError ? error : ((await client?.refusal()) ?? failureOf(place, error))
   } finally {
     over.release()
     over.abort()
+    client?.close()
   }
 }
 
@@ -163,8 +154,8 @@ interface Bounds {
   readonly signal: AbortSignal
 }
 
-async function answerTo(engine: Engine, request: Request, bounds: Bounds): Promise<Omit<Outcome, 'durationMs'>> {
-  const response = await responseTo(engine, request, bounds.signal)
+async function answerTo(client: EngineClient, request: Request, bounds: Bounds): Promise<Omit<Outcome, 'durationMs'>> {
+  const response = await responseTo(client, request, bounds.signal)
   const stop = () => response.destroy()
   bounds.signal.addEventListener('abort', stop, { once: true })
   const status = response.statusCode ?? 0
@@ -184,11 +175,14 @@ const isStream = ({ path }: Request, { headers }: IncomingMessage): boolean =>
   /^application\/vnd\.docker\.(raw|multiplexed)-stream/.test(headers['content-type'] ?? '') ||
   /^\/v[\d.]+\/(containers|services|tasks)\/[^/]+\/logs(\?|$)/.test(path)
 
-async function responseTo(engine: Engine, request: Request, abortSignal: AbortSignal): Promise<IncomingMessage> {
+async function responseTo(
+  { modem }: EngineClient,
+  request: Request,
+  abortSignal: AbortSignal,
+): Promise<IncomingMessage> {
   const { method, body } = request
   // The modem takes the last character of a query without parameters of its own, and adds what `_query` holds.
   const path = request.path.includes('?') && body === undefined ? `${request.path}&` : request.path
-  const { modem } = await clientOf(engine)
   return new Promise((resolve, reject) => {
     const dialled = {
       path,
@@ -212,59 +206,6 @@ const statusCodes: Readonly<Record<string, boolean>> = Object.fromEntries(
 
 const isResponse = (value: unknown): value is IncomingMessage =>
   typeof value === 'object' && value !== null && 'statusCode' in value
-
-async function clientOf(engine: Engine) {
-  // Heavy, and needed for Docker targets only.
-  const { default: Docker } = await import('dockerode')
-  try {
-    return new Docker({ ...ownDefaults, ...addressOf(engine) })
-  } catch (error) {
-    if (error instanceof GatewayError) throw error
-    throw new GatewayError('unreachable', `${engine.place}: the environment of TailOps confuses its Docker client`, {
-      hint: 'start it without DOCKER_HOST and DOCKER_CERT_PATH',
-      cause: error,
-    })
-  }
-}
-
-/** All that the modem would otherwise take from DOCKER_HOST and the like: another engine must never answer for this one. */
-const ownDefaults = {
-  host: undefined,
-  port: undefined,
-  ca: undefined,
-  cert: undefined,
-  key: undefined,
-  timeout: undefined,
-  headers: { connection: 'close' },
-}
-
-function addressOf({ id, connection }: Engine) {
-  if (connection.host === undefined) return { socketPath: connection.socketPath, protocol: 'http' as const }
-  const url = URL.parse(connection.host.replace(/^[a-z]+:\/\//, 'http://'))
-  if (url === null) throw new GatewayError('unreachable', `${id}: ${connection.host} is no address of a Docker engine`)
-  const { tlsVerify, certPath } = connection
-  const isSecure = tlsVerify || certPath !== undefined
-  return {
-    host: `${isSecure ? 'https' : 'http'}://${url.hostname}`,
-    port: url.port === '' ? (isSecure ? 2376 : 2375) : Number(url.port),
-    protocol: isSecure ? ('https' as const) : ('http' as const),
-    ...(certPath !== undefined && certificatesIn(certPath)),
-  }
-}
-
-function certificatesIn(folder: string) {
-  const file = (name: string): Buffer => {
-    try {
-      return readFileSync(join(folder, name))
-    } catch (error) {
-      throw new GatewayError('credentials_rejected', `${join(folder, name)} cannot be read`, {
-        hint: 'connection.cert_path is a folder with ca.pem, cert.pem and key.pem',
-        cause: error,
-      })
-    }
-  }
-  return { ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') }
-}
 
 /** What became of a control request, by the container itself; of others nothing can be said. */
 async function reconcile(send: Send, operation: Operation, { ref }: Sent): Promise<Reconciled> {

@@ -32,8 +32,10 @@ export function executorOf({ gateway, sshLinks, ...local }: ExecutorParts, targe
   }
   if (connection?.kind === 'http')
     return limited(openHttp(id, connection, local.clock), constraints.concurrency, local.clock)
-  if (connection?.kind === 'docker')
-    return limited(openDocker(id, connection, local.clock), constraints.concurrency, local.clock)
+  if (connection?.kind === 'docker') {
+    const link = connection.via === undefined ? undefined : sshLinks.reach(connection.via)
+    return limited(openDocker(id, { ...connection, link }, local.clock), constraints.concurrency, local.clock)
+  }
   if (connection?.kind === 'ssh') {
     const { clock, scripts } = local
     const sudo = { policy: constraints.sudoPolicy, commands: constraints.sudoCommands }

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import type { AnyAuthMethod, Client, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm, utils } from 'ssh2'
+import type {
+  AnyAuthMethod,
+  Client,
+  ClientCallback,
+  ClientChannel,
+  ConnectConfig,
+  ServerHostKeyAlgorithm,
+  utils,
+} from 'ssh2'
 import type { SshConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { HostKeys } from '../core/ports.ts'
@@ -22,6 +30,7 @@ export interface SshSession {
   /** `attach` is called in the moment the channel opens: its end may come in the same packet. */
   exec<Attached>(line: string, attach: (channel: ClientChannel) => Attached): Promise<Attached>
   forward(host: string, port: number, attach: (channel: Duplex) => void): Promise<Duplex>
+  forwardSocket(path: string, attach: (channel: Duplex) => void): Promise<Duplex>
   /** Called once, when it has ended for whatever reason. */
   onEnd(ended: () => void): void
   end(): void
@@ -157,18 +166,9 @@ function sessionOf(id: string, client: Client): SshSession {
         }
       }),
     forward: (host, port, attach) =>
-      new Promise((resolve, reject) => {
-        const refuse = (error: unknown) => reject(forwardFailure(id, `${host}:${port}`, error))
-        try {
-          client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
-            if (error) return refuse(error)
-            attach(channel)
-            resolve(channel)
-          })
-        } catch (error) {
-          refuse(error)
-        }
-      }),
+      opened(id, { place: `${host}:${port}`, attach }, (done) => client.forwardOut('127.0.0.1', 0, host, port, done)),
+    forwardSocket: (path, attach) =>
+      opened(id, { place: path, attach }, (done) => client.openssh_forwardOutStreamLocal(path, done)),
     onEnd: (tell) => ended.add(tell),
     end() {
       client.end()
@@ -177,11 +177,35 @@ function sessionOf(id: string, client: Client): SshSession {
   }
 }
 
+interface Way {
+  readonly place: string
+  attach(channel: Duplex): void
+}
+
+/** A channel to somewhere beyond. @throws GatewayError unreachable */
+function opened(id: string, { place, attach }: Way, open: (done: ClientCallback) => unknown): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: unknown) => reject(forwardFailure(id, place, error))
+    try {
+      open((error, channel) => {
+        if (error) return refuse(error)
+        attach(channel)
+        resolve(channel)
+      })
+    } catch (error) {
+      refuse(error)
+    }
+  })
+}
+
 const forwardFailure = (id: string, place: string, error: unknown) =>
   new GatewayError(
     'unreachable',
     `${id} opened no way to ${place}: ${error instanceof Error ? error.message : String(error)}`,
-    { hint: 'can it reach that host, and does its sshd_config allow AllowTcpForwarding?', cause: error },
+    {
+      hint: 'can it reach that host, and does its sshd_config allow it (AllowTcpForwarding, AllowStreamLocalForwarding)?',
+      cause: error,
+    },
   )
 
 /** Known types first: a host with several keys shows the first that both sides take. */

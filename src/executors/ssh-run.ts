@@ -6,7 +6,7 @@ import { type Clock, within } from '../lib/clock.ts'
 import { follow } from '../lib/follow.ts'
 import { randomId } from '../lib/random-id.ts'
 import { lost } from './ssh-failure.ts'
-import type { Channel, SshLink } from './ssh-links.ts'
+import type { Channel, SshLink } from './ssh-link-on-demand.ts'
 import { type MarkedStream, markedStream } from './ssh-stream.ts'
 import { endGroup, fileNameOf, wrapped } from './ssh-wrapper.ts'
 

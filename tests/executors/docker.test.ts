@@ -185,13 +185,6 @@ await engine.perform(get('/info'), limits).catch((error) => console.log(error.co
     expect(said).toBe('unreachable there is no /nowhere/docker.sock\n')
   })
 
-  test('says that it does not work through another machine yet', async () => {
-    await expect(at('/var/run/docker.sock', { via: 'shell' }).perform(get('/info'), limits())).rejects.toMatchObject({
-      code: 'unsupported_target',
-      message: 'box: this version does not reach Docker through shell',
-    })
-  })
-
   test.each(['info', '//info', '/a/../b', '/a b', '/a#b', '/containers/%2e%2e/json'])(
     'does not send %p',
     async (path) => {
