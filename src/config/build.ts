@@ -22,6 +22,7 @@ export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundi
     constraints: constraintsOf(raw.constraints),
     segment: raw.metadata?.segment ?? surroundings.segment,
     cluster: raw.executor === 'proxmox' ? id : undefined,
+    prefixes: connection.kind === 'proxmox' ? connection.prefixes : undefined,
     endpoints: connection.kind === 'http' ? connection.endpoints : undefined,
     connection,
   }

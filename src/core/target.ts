@@ -15,6 +15,10 @@ export interface Target {
   readonly constraints: Constraints
   readonly segment?: string | undefined
   readonly cluster?: string | undefined
+  /** Of a discovered guest: its name, where no other target has it. */
+  readonly alias?: string | undefined
+  /** Of a Proxmox cluster: what the names of its guests begin with. */
+  readonly prefixes?: readonly string[] | undefined
   /** Of an HTTP service: the requests that may be made. */
   readonly endpoints?: readonly Endpoint[] | undefined
 }

@@ -20,6 +20,8 @@ interface Declaration<Input extends z.ZodObject, Output extends z.ZodObject> {
   readonly capability: Capability | Partial<Readonly<Record<TargetKind, Capability>>> | 'origin'
   /** Kinds of target it works on. The first kind is the default when the caller names no target. */
   readonly targets: readonly [TargetKind, ...TargetKind[]]
+  /** Of a tool for Proxmox: the argument that names a guest or node, by which its cluster is found. */
+  readonly resource?: string | undefined
   readonly input: Input
   readonly output: Output
 }

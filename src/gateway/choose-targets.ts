@@ -35,7 +35,7 @@ function defaultTarget(fitting: readonly Target[], tool: Tool): Target {
 }
 
 function select(all: readonly Target[], fitting: readonly Target[], tool: Tool, selector: string): readonly Target[] {
-  const named = all.find(({ id }) => id === selector)
+  const named = all.find(({ id }) => id === selector) ?? all.find(({ alias }) => alias === selector)
   if (named !== undefined && fitting.includes(named)) return [named]
   if (named !== undefined) {
     throw new GatewayError('unsupported_target', `${tool.name} does not work on ${named.id}, a ${named.kind} target`, {

@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts'
 import { type Decision, decide } from '../core/policy.ts'
 import type { Caller, Target } from '../core/target.ts'
 import { capabilityOn, isAction, type Risk, type Tool } from '../core/tool.ts'
+import { chooseClusters } from './choose-clusters.ts'
 import { chooseTargets } from './choose-targets.ts'
 import type { Gateway } from './gateway.ts'
 import type { Call, Granted } from './request.ts'
@@ -14,7 +15,7 @@ import type { Call, Granted } from './request.ts'
 export function access(gateway: Gateway, request: Call, input: z.output<Tool['input']>): readonly Granted[] {
   const { tool, caller } = request
   if (tool.capability === 'origin') checkOrigin(gateway, caller, input)
-  const chosen = chooseTargets(gateway.targets.all, tool, request.targets)
+  const chosen = chosenBy(gateway, request, input)
   const granted = chosen.map((target) => {
     const risk = isAction(tool) ? (tool.riskOf?.(input, target) ?? tool.risk) : tool.risk
     return { target, risk, decision: decisionOn(gateway, caller, tool, { target, risk }) }
@@ -24,6 +25,14 @@ export function access(gateway: Gateway, request: Call, input: z.output<Tool['in
   if (first === undefined || (!isAction(tool) && denied.length < granted.length)) return granted
   const others = denied.length > 1 ? ` (and ${denied.length - 1} more)` : ''
   throw new GatewayError('denied', `${first.decision.reason}${others}`, { hint: first.decision.hint })
+}
+
+function chosenBy({ targets: { all }, fleet }: Gateway, request: Call, input: z.output<Tool['input']>) {
+  const { tool, targets, cluster } = request
+  if (targets !== undefined || tool.targets.some((kind) => kind !== 'proxmox')) return chooseTargets(all, tool, targets)
+  const named = tool.resource === undefined ? undefined : input[tool.resource]
+  const resource = typeof named === 'string' || typeof named === 'number' ? String(named) : undefined
+  return chooseClusters({ all, fleet }, tool, { cluster, resource })
 }
 
 /** What policy says of one tool on one target; handles of earlier calls were checked by their own call's right. */

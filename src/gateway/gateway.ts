@@ -1,3 +1,4 @@
+import type { FleetStore } from '../core/fleet-ports.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Approvals, AuditLog, Journal, Outputs, Targets } from '../core/ports.ts'
 import type { Tool } from '../core/tool.ts'
@@ -14,6 +15,7 @@ export interface Gateway {
   readonly audit: AuditLog
   readonly journal: Journal
   readonly outputs: Outputs
+  readonly fleet: FleetStore
   /** Changes that this process performs; shared by all configurations it loads. */
   readonly jobs: Jobs
   readonly clock: Clock

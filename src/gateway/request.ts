@@ -7,6 +7,8 @@ import type { Action, Query, Risk, Tool } from '../core/tool.ts'
 export interface Call {
   readonly tool: Tool
   readonly targets?: readonly string[] | undefined
+  /** Of a tool for Proxmox: the one meant, where it is not to be found out. */
+  readonly cluster?: string | undefined
   readonly input: unknown
   readonly caller: Caller
   readonly signal: AbortSignal

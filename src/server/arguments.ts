@@ -22,6 +22,9 @@ const Common = z.object({
     $comment:
       'ids, `tag:x`, `kind:x`, `cluster:x`, `segment:x`, globs (`web-*`) or `all`; left out: `local`, the gateway for its own tools, or the only target that fits',
   }),
+  cluster: targetName.optional().meta({
+    $comment: 'left out: found by the name or vmid; else, for reads, all clusters or the first one',
+  }),
   format: format.optional().meta({ $comment: 'left out: the smaller of the two' }),
   dry_run: z.boolean().optional().meta({ $comment: 'only shows the plan' }),
   approval: z.string().max(40).optional().describe('id of a granted one'),
@@ -35,12 +38,16 @@ export type CommonArguments = z.output<typeof Common>
 
 /** The derived arguments that this tool has. */
 export function commonFor(tool: Tool): z.ZodObject {
-  const ownGateway = tool.targets.length === 1 && tool.targets[0] === 'gateway'
-  if (!isAction(tool)) return Common.pick({ ...(!ownGateway && { targets: true as const }), format: true })
+  const [kind, other] = tool.targets
+  const ownGateway = other === undefined && kind === 'gateway'
+  const ownCluster = other === undefined && kind === 'proxmox'
+  const place = { ...(ownCluster ? { cluster: true as const } : !ownGateway && { targets: true as const }) }
+  if (!isAction(tool)) return Common.pick({ ...place, format: true })
   // What belongs to an earlier call was decided with it: there is nothing to plan or approve.
   if (tool.capability === 'origin') return Common.pick({})
   return Common.pick({
-    ...(!ownGateway && { targets: true as const, batch: true as const }),
+    ...place,
+    ...('targets' in place && { batch: true as const }),
     dry_run: true,
     approval: true,
     request_id: true,
@@ -64,7 +71,13 @@ export function splitArguments(
 const names = new WeakMap<Tool, readonly string[]>()
 
 function commonNames(tool: Tool): readonly string[] {
-  const known = names.get(tool) ?? Object.keys(commonFor(tool).shape)
+  const known = names.get(tool) ?? accepted(tool)
   names.set(tool, known)
   return known
+}
+
+/** Where `cluster` is listed, `targets` is understood as well. */
+function accepted(tool: Tool): readonly string[] {
+  const listed = Object.keys(commonFor(tool).shape)
+  return listed.includes('cluster') ? [...listed, 'targets'] : listed
 }

@@ -21,13 +21,14 @@ export async function callTool(
 ): Promise<Rendered> {
   try {
     const { common, input } = splitArguments(tool, args)
-    const { targets, dry_run, approval, request_id, batch, format } = common
+    const { targets, cluster, dry_run, approval, request_id, batch, format } = common
     const request = {
       tool,
       input,
       caller,
       signal,
       targets,
+      cluster,
       dryRun: dry_run,
       approval,
       requestId: request_id,

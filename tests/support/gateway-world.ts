@@ -77,6 +77,7 @@ export function openGatewayWorld(options: WorldOptions = {}): GatewayWorld {
     audit: state.audit,
     journal: state.journal,
     outputs: state.outputs,
+    fleet: state.fleet,
     jobs: openJobs(clock),
     clock,
     log: logs,
