@@ -132,7 +132,7 @@ interface Lasting extends Parts {
 /** A gateway of the configuration as it stands now. @throws GatewayError invalid_config */
 function loadGateway(parts: Lasting): Loaded {
   const { state, log, settings, jobs, doorKey } = parts
-  const { approvals, audit, journal, outputs } = state
+  const { approvals, audit, journal, outputs, fleet } = state
   const read = configOf(parts)
   const targets = openTargets(parts, read, (id, wait) => answerOfJob(gateway, id, wait))
   const gateway: Gateway = {
@@ -143,6 +143,7 @@ function loadGateway(parts: Lasting): Loaded {
     audit,
     journal,
     outputs,
+    fleet,
     jobs,
     clock: systemClock,
     log,
