@@ -45,6 +45,9 @@ const isRefusedForward = (error: unknown): boolean =>
 
 const isOpenFailure = ({ message }: Error): boolean => /^\(SSH\) Channel open failure|^strictVendor/.test(message)
 
+/** Of the connection, when the request was not on it yet. */
+const isLost = (error: unknown): boolean => error instanceof GatewayError && error.code === 'interrupted'
+
 /** Says what it found, in one line, and becomes the way to the socket if it can. `sh SOCKET` */
 const dial = `if ! [ -S "$1" ]; then echo missing
 elif ! { [ -r "$1" ] && [ -w "$1" ]; }; then echo forbidden
@@ -55,12 +58,16 @@ fi`
 async function dialled(socket: RemoteSocket, signal: AbortSignal): Promise<EngineChannel> {
   const nonce = randomId(16)
   const line = wrapped({ nonce, argv: ['sh', '-c', dial, 'sh', socket.path], mayBecomeRoot: false })
-  const { channel, state, said } = await socket.link.exec(line, { signal }, (opened) => ({
+  const opening = socket.link.exec(line, { signal }, (opened) => ({
     channel: opened,
     state: stateOf(opened, nonce),
     said: complaintsOf(opened),
   }))
+  const { channel, state, said } = await opening.catch((error: unknown) => {
+    throw isLost(error) ? refused(socket, '') : error
+  })
   const stop = () => channel.destroy()
+  if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   const found = await state
   signal.removeEventListener('abort', stop)
@@ -137,12 +144,12 @@ function refused({ path, via }: RemoteSocket, found: string): GatewayError {
       'unreachable',
       `the sshd of ${via} does not forward to ${path}, and it has no docker command`,
       {
-        hint: 'set AllowStreamLocalForwarding yes in its sshd_config, or install the docker command there',
+        hint: 'is Docker running there? If so, set AllowStreamLocalForwarding yes in its sshd_config, or install the docker command there',
       },
     )
   }
-  return new GatewayError('unreachable', `${via} opened no way to ${path}`, {
-    hint: 'set AllowStreamLocalForwarding yes in its sshd_config; without it the login user needs a shell and the docker command',
+  return new GatewayError('unreachable', `${via} opened no way to ${path}; nothing was sent`, {
+    hint: 'try again, or set AllowStreamLocalForwarding yes in its sshd_config; otherwise the login user needs a shell and the docker command',
   })
 }
 
