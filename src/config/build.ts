@@ -24,6 +24,7 @@ export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundi
     cluster: raw.executor === 'proxmox' ? id : undefined,
     prefixes: connection.kind === 'proxmox' ? connection.prefixes : undefined,
     endpoints: connection.kind === 'http' ? connection.endpoints : undefined,
+    registries: connection.kind === 'docker' ? connection.registries : undefined,
     connection,
   }
   return [target, ...dockerWithin(target, surroundings.declared)]

@@ -21,6 +21,8 @@ export interface Target {
   readonly prefixes?: readonly string[] | undefined
   /** Of an HTTP service: the requests that may be made. */
   readonly endpoints?: readonly Endpoint[] | undefined
+  /** Of a Docker engine: the registries that images may be pulled from. Undefined: any. */
+  readonly registries?: readonly string[] | undefined
 }
 
 /** What narrows the grants of one target. */

@@ -9,6 +9,7 @@ import { parseJson } from '../lib/json.ts'
 import { clientOf, type Engine, type EngineClient, type EngineWay, placeOf } from './docker-connect.ts'
 import { controlOf, reconciledBy, runOf } from './docker-container-state.ts'
 import { failureOf } from './docker-failure.ts'
+import { pulled, pullOf, pullRefused, reconciledPull } from './docker-pull.ts'
 import { plainBody, streamsOf } from './docker-stream.ts'
 
 /** The newest API that our tools were written for. */
@@ -97,7 +98,10 @@ async function agreeOn(engine: Engine, limits: Limits): Promise<string> {
       'unexpected_reply',
       `${engine.place} did not answer as a Docker engine does (${outcome.status})`,
       {
-        hint: 'does connection name the socket or port of a Docker engine?',
+        hint:
+          outcome.status === 400
+            ? 'if it speaks TLS, set tls_verify: true and cert_path in its connection'
+            : 'does connection name the socket or port of a Docker engine?',
       },
     )
   }
@@ -128,7 +132,7 @@ async function exchange(engine: Engine, request: Request, limits: Limits): Promi
   let client: EngineClient | undefined
   try {
     client = await clientOf(engine, over.signal, limits.timeoutMs)
-    const answering = answerTo(client, request, { limits, signal: over.signal })
+    const answering = answerTo(client, request, { limits, signal: over.signal, clock })
     answering.catch(() => undefined)
     const ms = limits.timeoutMs - (clock.elapsedMs() - began)
     const answer = await within({ clock, ms, signal: limits.signal }, answering)
@@ -152,6 +156,7 @@ const late = (ms: number) =>
 interface Bounds {
   readonly limits: Limits
   readonly signal: AbortSignal
+  readonly clock: Clock
 }
 
 async function answerTo(client: EngineClient, request: Request, bounds: Bounds): Promise<Omit<Outcome, 'durationMs'>> {
@@ -161,13 +166,16 @@ async function answerTo(client: EngineClient, request: Request, bounds: Bounds):
   const status = response.statusCode ?? 0
   const { maxOutputBytes } = bounds.limits
   const answered = { ok: status >= 200 && status < 400, status }
+  const pull = pullOf(request)
+  if (answered.ok && pull !== undefined) return pulled(response, pull, bounds)
   if (answered.ok && isStream(request, response)) {
     const { output, errorOutput } = await streamsOf(response, maxOutputBytes)
     const truncated = output.truncated || errorOutput.truncated
     return { ...answered, output: output.text, errorOutput: errorOutput.text, truncated }
   }
   const { text, truncated } = await plainBody(response, maxOutputBytes)
-  return { ...answered, output: text, errorOutput: '', truncated }
+  const answer = { ...answered, output: text, errorOutput: '', truncated }
+  return pull === undefined ? answer : pullRefused(pull, answer)
 }
 
 /** Before API 1.42 log streams do not say that they are framed. */
@@ -207,12 +215,14 @@ const statusCodes: Readonly<Record<string, boolean>> = Object.fromEntries(
 const isResponse = (value: unknown): value is IncomingMessage =>
   typeof value === 'object' && value !== null && 'statusCode' in value
 
-/** What became of a control request, by the container itself; of others nothing can be said. */
+/** What became of a control request or a pull, by the container or the image itself; of others nothing can be said. */
 async function reconcile(send: Send, operation: Operation, { ref }: Sent): Promise<Reconciled> {
   const control = controlOf(operation)
-  if (control === undefined) return { state: 'unknown', reason: 'the engine keeps no account of requests' }
+  const pull = pullOf(operation)
   const limits = { signal: AbortSignal.any([]), timeoutMs: reconcileWithinMs, maxOutputBytes: 1024 * 1024 }
   try {
+    if (pull !== undefined) return await reconciledPull(pull, (request) => send(request, limits))
+    if (control === undefined) return { state: 'unknown', reason: 'the engine keeps no account of requests' }
     return reconciledBy(control, ref, await send(get(`/containers/${control.container}/json`), limits))
   } catch (error) {
     return { state: 'unknown', reason: GatewayError.from(error).message }
