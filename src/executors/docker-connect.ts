@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Agent } from 'node:http'
+import { Agent as SecureAgent } from 'node:https'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import type { DockerConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type Clock, within } from '../lib/clock.ts'
@@ -128,20 +130,19 @@ const ownDefaults = {
 }
 
 function addressOf({ id, connection }: Engine) {
-  if (connection.host === undefined) return { socketPath: connection.socketPath, protocol: 'http' as const }
-  const url = URL.parse(connection.host.replace(/^[a-z]+:\/\//, 'http://'))
-  if (url === null) throw new GatewayError('unreachable', `${id}: ${connection.host} is no address of a Docker engine`)
-  const { tlsVerify, certPath } = connection
-  const isSecure = tlsVerify || certPath !== undefined
-  return {
-    host: `${isSecure ? 'https' : 'http'}://${url.hostname}`,
-    port: url.port === '' ? (isSecure ? 2376 : 2375) : Number(url.port),
-    protocol: isSecure ? ('https' as const) : ('http' as const),
-    ...(certPath !== undefined && certificatesIn(certPath)),
+  const { host, socketPath, tlsVerify, certPath } = connection
+  if (host === undefined) return { socketPath, protocol: 'http' as const }
+  const url = URL.parse(host.replace(/^[a-z]+:\/\//, 'http://'))
+  if (url === null) throw new GatewayError('unreachable', `${id}: ${host} is no address of a Docker engine`)
+  if (!tlsVerify && certPath === undefined && !host.startsWith('https://')) {
+    return { host: `http://${url.hostname}`, port: Number(url.port || 2375), protocol: 'http' as const }
   }
+  const certificates = certPath === undefined ? {} : certificatesIn(certPath, { isChecking: tlsVerify })
+  const agent = new SecureAgent({ keepAlive: false, rejectUnauthorized: tlsVerify, ...certificates })
+  return { host: `https://${url.hostname}`, port: Number(url.port || 2376), protocol: 'https' as const, agent }
 }
 
-function certificatesIn(folder: string) {
+function certificatesIn(folder: string, { isChecking }: { readonly isChecking: boolean }) {
   const file = (name: string): Buffer => {
     try {
       return readFileSync(join(folder, name))
@@ -152,5 +153,14 @@ function certificatesIn(folder: string) {
       })
     }
   }
-  return { ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') }
+  const files = { ...(isChecking && { ca: file('ca.pem') }), cert: file('cert.pem'), key: file('key.pem') }
+  try {
+    createSecureContext(files)
+    return files
+  } catch (error) {
+    throw new GatewayError('credentials_rejected', `the certificates in ${folder} cannot be used`, {
+      hint: 'cert.pem and key.pem are PEM files, and the key is that of the certificate',
+      cause: error,
+    })
+  }
 }

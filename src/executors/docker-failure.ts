@@ -41,16 +41,32 @@ const refused = new Set([
 function tlsFailure(place: string, code: string, cause: unknown): GatewayError | undefined {
   if (/ALERT/.test(code)) {
     return new GatewayError('credentials_rejected', `${place} refused our certificate: ${code}`, {
-      hint: 'cert.pem and key.pem in connection.cert_path must be signed by the CA that the engine trusts',
+      hint: 'connection.cert_path needs a cert.pem that is valid and signed by the CA that the engine trusts, with its key.pem',
+      cause,
+    })
+  }
+  if (/^(EPROTO|ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST))$/.test(code)) {
+    return new GatewayError('unreachable', `${place} does not speak TLS`, {
+      hint: 'is it the port that the engine serves TLS on? Without tls_verify and cert_path it is asked without TLS',
       cause,
     })
   }
   if (!/^(ERR_SSL|ERR_TLS|UNABLE_TO|CERT_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_CA)/.test(code))
     return undefined
-  return new GatewayError('unreachable', `the certificate of ${place} is not trusted: ${code}`, {
-    hint: 'ca.pem in connection.cert_path must be the CA of the engine, and the certificate must name this host',
-    cause,
-  })
+  const [what, hint] = faults[code] ?? [`is not trusted: ${code}`, untrusted]
+  return new GatewayError('unreachable', `the certificate of ${place} ${what}`, { hint, cause })
+}
+
+const untrusted = 'ca.pem in connection.cert_path must be the CA that signed the certificate of the engine'
+const renamed = [
+  'is for another name',
+  'connection.host must be a name or address that the certificate lists; or renew it with this one among its subjectAltName',
+] as const
+const faults: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  CERT_HAS_EXPIRED: ['has expired', 'renew it on the engine; is the clock of the gateway right?'],
+  CERT_NOT_YET_VALID: ['is not valid yet', 'is the clock of the gateway right, and that of the engine?'],
+  ERR_TLS_CERT_ALTNAME_INVALID: renamed,
+  HOSTNAME_MISMATCH: renamed,
 }
 
 const interrupted = (place: string, cause: unknown) =>
