@@ -63,7 +63,7 @@ function docker({ connection: given = {} }: RawOf<'docker'>, folders: Folders): 
     kind: 'docker',
     socketPath: given.socket_path ?? unix ?? defaultDockerSocket,
     host: unix === undefined ? given.host : undefined,
-    tlsVerify: given.tls_verify ?? given.cert_path !== undefined,
+    tlsVerify: given.tls_verify ?? (given.cert_path !== undefined || given.host?.startsWith('https://') === true),
     certPath: whole(given.cert_path, folders),
     via: given.via,
     registries: given.registries,

@@ -42,7 +42,12 @@ export const dockerConnection = z.object({
     .refine((value) => /^(tcp|https?|unix):\/\/./.test(value), rule('is no engine address', 'write tcp://host:2376'))
     .optional()
     .describe('Engine on the network: tcp://host:2376.'),
-  tls_verify: z.boolean().optional().describe('Check the certificate of the engine. Default: true with cert_path.'),
+  tls_verify: z
+    .boolean()
+    .optional()
+    .describe(
+      'Check the certificate of the engine. Default: true with cert_path and https://; without either tcp:// is plain HTTP.',
+    ),
   cert_path: localPath().optional().describe('Folder with ca.pem, cert.pem and key.pem.'),
   via: text().optional().describe('Id of the ssh or local target the engine runs on.'),
   registries: z.array(text()).optional().describe('Registries images may be pulled from. Left out: any.'),
