@@ -1,0 +1,19 @@
+import { accessMethods } from './api-access.ts'
+import { clusterMethods } from './api-cluster.ts'
+import { guestMethods } from './api-guests.ts'
+import { nodeMethods } from './api-nodes.ts'
+import { powerMethods } from './api-power.ts'
+import { storageMethods } from './api-storage.ts'
+import { taskMethods } from './api-tasks.ts'
+import type { Method } from './method.ts'
+
+/** Every method of Proxmox VE's API that the simulation answers. Paths without parameters come before those that would match them. */
+export const methods: readonly Method[] = [
+  ...clusterMethods,
+  ...guestMethods,
+  ...nodeMethods,
+  ...powerMethods,
+  ...storageMethods,
+  ...taskMethods,
+  ...accessMethods,
+]
