@@ -16,7 +16,8 @@ import { type Caller, defaultConstraints, type Target } from './core/target.ts'
 import { type Contacts, openContacts } from './executors/contacts.ts'
 import { openGatewayTarget } from './executors/gateway.ts'
 import { executorOf, type ReachedTarget } from './executors/index.ts'
-import { openSshLinks } from './executors/ssh-links.ts'
+import type { LinkPool } from './executors/ssh-links.ts'
+import { linksTo } from './executors/ssh-links-to.ts'
 import { call, type Gateway } from './gateway/call.ts'
 import { type Jobs, openJobs } from './gateway/jobs.ts'
 import { reconcileOrphans } from './gateway/reconcile.ts'
@@ -70,6 +71,7 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
     ...parts,
     jobs,
     contacts: openContacts(systemClock),
+    sshPool: new Map(),
     doorKey: randomBytes(32),
     startedMs: systemClock.elapsedMs(),
     called: (tool: string) => listener?.(tool),
@@ -124,6 +126,8 @@ interface Loaded {
 interface Lasting extends Parts {
   readonly jobs: Jobs
   readonly contacts: Contacts
+  /** What is open to ssh targets; a new configuration takes over what is the same in it. */
+  readonly sshPool: LinkPool
   readonly doorKey: Uint8Array
   readonly startedMs: number
   called(tool: string): void
@@ -246,7 +250,8 @@ function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, ans
   })
   const env = { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() }
   const local = { stepsDir: join(stateDir, 'steps'), scripts, env, uid, clock: systemClock }
-  const sshLinks = linksTo(all, parts)
+  const [agentSocket, pool] = [process.env['SSH_AUTH_SOCK'], parts.sshPool]
+  const sshLinks = linksTo(all, { clock: systemClock, pins: state.hostKeys, agentSocket, pool })
   const opened = new Map<string, Executor>()
   const executor = ({ id }: Target): Executor => {
     const known = opened.get(id)
@@ -259,21 +264,10 @@ function openTargets(parts: Lasting, { config, file, warnings }: ReadConfig, ans
   }
   const close = async () => {
     await Promise.all([...opened.values()].map((one) => one.close()))
+    sshLinks.close()
   }
   return { all, executor, close }
 }
-
-/** Connections to ssh targets, which may jump over one another. */
-const linksTo = (all: readonly ReachedTarget[], { state, process }: Parts) =>
-  openSshLinks({
-    clock: systemClock,
-    pins: state.hostKeys,
-    agentSocket: process.env['SSH_AUTH_SOCK'],
-    connectionOf(id) {
-      const connection = all.find((target) => target.id === id)?.connection
-      return connection?.kind === 'ssh' ? connection : undefined
-    },
-  })
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 

@@ -87,15 +87,13 @@ async function connected(engine: Engine, link: SshLink, { signal, withinMs }: Pa
 /** Gives this stream to the one request that is made with it, in the clothes of a socket. */
 function agentOver(stream: EngineChannel['stream']): Agent {
   const chained = () => stream
-  const nothing = () => undefined
   const socket = Object.assign(stream, {
     setKeepAlive: chained,
     setNoDelay: chained,
     setTimeout: chained,
     ref: chained,
     unref: chained,
-    // The whole answer has come; close() of the client ends it.
-    destroySoon: nothing,
+    destroySoon: () => stream.end(),
   })
   const createConnection = () => {
     // What comes, and its end, is for the request alone, which listens from its next turn on.

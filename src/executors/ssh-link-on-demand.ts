@@ -246,7 +246,7 @@ export class LinkOnDemand {
     this.#channels--
     const [next] = this.#queue
     next?.()
-    if (this.#channels > 0) return
+    if (this.#channels > 0 || !this.isOpen) return
     const idle = new AbortController()
     this.#idle = idle
     this.#wish.parts.clock.sleep(idleMs, idle.signal).then(() => this.close(), nothing)
