@@ -8,6 +8,7 @@ import type { ScriptName } from '../core/script-name.ts'
 import type { Clock } from '../lib/clock.ts'
 import { isProcessAlive, processIdentity } from '../lib/process-identity.ts'
 import { readCapped } from '../lib/read-capped.ts'
+import { checkArguments, tooLong } from './arguments.ts'
 
 export interface LocalOptions {
   /** Where write steps leave their output and exit code; created 0700. */
@@ -26,10 +27,10 @@ type Argv = readonly [string, ...string[]]
 
 /**
  * Runs a write step so that it outlives us: output goes to files, and the exit code is put beside them in one rename
- * once the command has ended. `sh BASE PROGRAM ARGS…`
+ * once the program has ended, which is never a builtin of sh. `sh BASE PROGRAM ARGS…`
  */
 const keepResult = `base=$1; shift
-"$@" >"$base.out" 2>"$base.err"
+(exec "$@") >"$base.out" 2>"$base.err"
 code=$?
 printf '%s\\n' "$code" >"$base.new" && mv -f "$base.new" "$base.code"`
 
@@ -64,6 +65,7 @@ function argvOf(options: LocalOptions, operation: Operation): Argv {
     operation.kind === 'command'
       ? operation.argv
       : ['sh', '-c', textOf(options, operation.name), 'sh', ...operation.args]
+  checkArguments(argv)
   if (operation.asRoot !== true || options.uid === 0) return argv
   const { policy = 'none', commands = [] } = options.sudo ?? {}
   const may = policy === 'full' || (policy === 'limited' && commands.includes(argv[0]))
@@ -82,10 +84,12 @@ async function read(options: LocalOptions, run: Run): Promise<Outcome> {
   const ended = endOf(child)
   giveInput(child, run.operation.stdin)
   const guard = guardOf(child, run.limits)
+  // What was never started says nothing; its streams are broken.
+  const [stdout, stderr] = child.pid === undefined ? [] : [child.stdout, child.stderr]
   try {
     const [out, err, status] = await Promise.all([
-      readCapped(child.stdout ?? [], run.limits.maxOutputBytes),
-      readCapped(child.stderr ?? [], run.limits.maxOutputBytes),
+      readCapped(stdout ?? [], run.limits.maxOutputBytes),
+      readCapped(stderr ?? [], run.limits.maxOutputBytes),
       ended,
     ])
     guard.throwIfStopped()
@@ -121,7 +125,12 @@ const basePath = (dir: string, step: string): string => join(dir, step.replaceAl
 
 function start({ env }: LocalOptions, [program, ...args]: Argv, stdio: ('pipe' | 'ignore')[]): ChildProcess {
   // A group of its own: ended as a whole by a time limit, and not ended with us.
-  return spawn(program, args, { env: { LC_ALL: 'C', LANG: 'C', ...env }, cwd: '/', stdio, detached: true })
+  try {
+    return spawn(program, args, { env: { LC_ALL: 'C', LANG: 'C', ...env }, cwd: '/', stdio, detached: true })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'E2BIG')) throw error
+    throw tooLong('the arguments are more than a program can be started with', error)
+  }
 }
 
 interface Status {

@@ -17,7 +17,7 @@ exec "$@"`
 
 /**
  * Runs a write step so that it outlives the connection: its input is there whole before it begins, its output goes to files, and
- * the exit code is put beside them in one rename once it has ended. `sh NONCE ROOT NAME INPUT_BYTES MAX_BYTES PROGRAM ARGS…`
+ * the exit code is put beside them in one rename once it has ended. It is a program, never a builtin of sh. `sh NONCE ROOT NAME INPUT_BYTES MAX_BYTES PROGRAM ARGS…`
  */
 const writeWrapper = `nonce=$1 root=$2 base=$HOME/.tailops/steps/$3 size=$4 max=$5 state=ready; shift 5
 mask=$(umask)
@@ -29,7 +29,7 @@ mkdir -p "$HOME/.tailops/steps" && rm -f "$base.code" && : >"$base.out" && : >"$
 ${mark}
 umask "$mask"
 exec 3<"$base.in"; rm -f "$base.in"
-"$@" <&3 3<&- >"$base.out" 2>"$base.err"
+(exec "$@") <&3 3<&- >"$base.out" 2>"$base.err"
 code=$?
 umask 077
 printf '%s\\n' "$code" >"$base.new" && mv -f "$base.new" "$base.code"

@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Executor, Limits, Reconciled, Sent } from '../core/executor.ts'
 import type { Operation } from '../core/operation.ts'
 import type { Clock } from '../lib/clock.ts'
+import { checkArguments } from './arguments.ts'
 import type { SshLink } from './ssh-link-on-demand.ts'
 import type { SshLinks } from './ssh-links.ts'
 import { type RemoteRun, runRemotely } from './ssh-run.ts'
@@ -47,6 +48,7 @@ interface Wish {
 
 function runOf(options: SshOptions, link: SshLink, { operation, limits }: Wish): RemoteRun {
   const argv = argvOf(options, operation)
+  checkArguments(argv)
   return {
     id: options.id,
     clock: options.clock,

@@ -21,10 +21,6 @@ test('any words arrive unchanged through dash, bash and busybox sh', () => {
   )
 })
 
-test('a NUL character is refused, since no argument can hold it', () => {
-  expect(() => shellLine(['a\0b'])).toThrow('NUL')
-})
-
 test('a line that no Linux takes as one argument is refused', () => {
   expect(() => shellLine(['x'.repeat(131_072)])).toThrow('131071 bytes')
 })
