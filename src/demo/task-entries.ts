@@ -43,7 +43,8 @@ export function taskStatus(task: Task) {
 export function taskLog(task: Task, now: number): readonly string[] {
   const lines = task.plan.log ?? []
   if (task.exitstatus === 'OK') return [...lines, 'TASK OK']
-  const share = (now - task.startedAt) / Math.max(1, task.endsAt - task.startedAt)
+  if (task.exitstatus?.startsWith('WARNINGS')) return [...lines, `TASK ${task.exitstatus}`]
+  const share = (Math.min(now, task.endsAt) - task.startedAt) / Math.max(1, task.endsAt - task.startedAt)
   const written = lines.slice(0, Math.floor(lines.length * share))
   if (task.exitstatus !== undefined) return [...written, `TASK ERROR: ${task.exitstatus}`]
   return written.length === 0 ? ['no content'] : written

@@ -46,6 +46,14 @@ export interface TaskName {
   readonly origin: TaskOrigin
 }
 
+/** How a task went that ended long ago. Times in milliseconds since 1970. */
+export interface PastRun {
+  readonly startedAt: number
+  readonly endsAt: number
+  readonly exitstatus: string
+  readonly log: readonly string[]
+}
+
 /** The tasks of a cluster. They end by the clock: `settle` ends the ones whose time has come, in the order of their ends. */
 export class Tasks {
   readonly #all = new Map<string, Task>()
@@ -63,6 +71,13 @@ export class Tasks {
     const task = { upid, node, pid, pstart, type, id, user: origin.user, startedAt: now, endsAt, plan, origin }
     this.#all.set(upid, task)
     this.#running.set(upid, task)
+    return task
+  }
+
+  /** Adds a task that has ended already. */
+  record(name: TaskName, { startedAt, endsAt, exitstatus, log }: PastRun): Task {
+    const task = this.begin(name, { durationMs: endsAt - startedAt, log }, startedAt)
+    this.end(task, exitstatus, endsAt)
     return task
   }
 

@@ -1,0 +1,200 @@
+import type { Clock } from '../lib/clock.ts'
+import { Access } from './access.ts'
+import { homeContainers, homeMachines, type Odd, officeContainers, officeMachines, type Row } from './fleet-guests.ts'
+import { backupsOf, homeJobs, officeJobs, pastTasks } from './fleet-past.ts'
+import type { GuestKind, GuestSeed } from './guest.ts'
+import type { NodeSeed, Storage } from './parts.ts'
+import { type Random, randomHex, randomUuid } from './seeded.ts'
+import { World } from './world.ts'
+
+/** One cluster of the demo and the token that opens it. */
+export interface DemoCluster {
+  readonly world: World
+  readonly tokenId: string
+  readonly tokenSecret: string
+}
+
+const gib = 1024 ** 3
+const hour = 3_600_000
+const day = 24 * hour
+
+/** Two simulated clusters, `home` and `office`, with three nodes each, some sixty guests, and troubles worth finding. */
+export function demoClusters(clock: Clock, random: Random): readonly DemoCluster[] {
+  const now = clock.now().getTime()
+  return [home, office].map((plan) => {
+    const secret = randomUuid(random)
+    const guests = plan.guests(now, random)
+    const world = new World({
+      name: plan.name,
+      clock,
+      access: accessOf(secret, randomHex(random, 16)),
+      nodes: plan.nodes(now),
+      guests,
+      storages: plan.storages(guests, now),
+      pools: [...new Set(guests.flatMap(({ pool }) => pool ?? []))].map((name) => ({
+        name,
+        comment: `${name} guests`,
+      })),
+      backupJobs: plan.jobs(now),
+    })
+    for (const { name, run } of pastTasks(plan.name, now)) world.tasks.record(name, run)
+    return { world, tokenId, tokenSecret: secret }
+  })
+}
+
+const tokenId = 'tailops@pve!demo'
+
+const accessOf = (secret: string, key: string): Access =>
+  new Access({
+    users: [{ id: 'root@pam' }, { id: 'tailops@pve', comment: 'TailOps' }],
+    tokens: [{ id: tokenId, secret, privsep: false, comment: 'the simulated fleet' }],
+    acls: [{ path: '/', to: 'tailops@pve', role: 'Administrator' }],
+    key,
+  })
+
+interface Plan {
+  readonly name: string
+  nodes(now: number): readonly NodeSeed[]
+  guests(now: number, random: Random): readonly GuestSeed[]
+  storages(guests: readonly GuestSeed[], now: number): readonly Storage[]
+  jobs: typeof homeJobs
+}
+
+const homeOdd: Odd = {
+  109: { status: 'stopped', config: { onboot: 1 } },
+  114: { snapshots: [{ name: 'before-v2', snaptime: 1_760_000_000, description: 'before the upgrade to v2\n' }] },
+  121: { status: 'stopped' },
+  190: { status: 'stopped', template: true },
+  203: { lock: 'backup' },
+  205: { status: 'stopped', config: { agent: '0' } },
+  207: { agentAnswers: false },
+  290: { status: 'stopped', template: true },
+}
+
+const home: Plan = {
+  name: 'home',
+  nodes: (now) => [
+    { name: 'alder', ip: '192.0.2.11', upgrades: upgradesDue },
+    { name: 'birch', ip: '192.0.2.12', load: 0.34, usedMemory: 52 * gib },
+    { name: 'cedar', ip: '192.0.2.13', cpus: 8, memory: 48 * gib, certificateEndsAt: now + 9 * day },
+  ],
+  guests: (now, random) => [
+    ...guestsOf({ rows: homeContainers, kind: 'lxc', odd: homeOdd, network: '192.0.2' }, now, random),
+    ...guestsOf({ rows: homeMachines, kind: 'qemu', odd: homeOdd, network: '192.0.2' }, now, random),
+  ],
+  storages: (guests, now) =>
+    storagesOf({ nodes: ['alder', 'birch', 'cedar'], backups: 'nas', fill: 0.94, guests }, now),
+  jobs: homeJobs,
+}
+
+const officeOdd: Odd = {
+  115: { status: 'stopped' },
+  116: { status: 'stopped' },
+  190: { status: 'stopped', template: true },
+  303: { hastate: 'started' },
+  310: { config: { agent: '0', onboot: 1 } },
+  390: { status: 'stopped', template: true },
+}
+
+const office: Plan = {
+  name: 'office',
+  nodes: (now) => [
+    { name: 'oslo', ip: '198.51.100.11', memory: 128 * gib, usedMemory: 71 * gib },
+    { name: 'riga', ip: '198.51.100.12', state: 'offline', goneAt: now - 2 * hour, memory: 128 * gib },
+    { name: 'turin', ip: '198.51.100.13', memory: 128 * gib, usedMemory: 66 * gib, bootedAt: now - 203 * day },
+  ],
+  guests: (now, random) => [
+    ...guestsOf({ rows: officeContainers, kind: 'lxc', odd: officeOdd, network: '198.51.100' }, now, random),
+    ...guestsOf({ rows: officeMachines, kind: 'qemu', odd: officeOdd, network: '198.51.100' }, now, random),
+  ],
+  storages: (guests, now) =>
+    storagesOf({ nodes: ['oslo', 'riga', 'turin'], backups: 'vault', fill: 0.58, guests }, now),
+  jobs: officeJobs,
+}
+
+const upgradesDue = [
+  { name: 'pve-manager', from: '9.2.11', to: '9.2.14' },
+  { name: 'proxmox-kernel-6.17', from: '6.17.4-2', to: '6.17.9-1' },
+  { name: 'qemu-server', from: '9.2.4', to: '9.2.6' },
+  { name: 'openssl', from: '3.5.4-1', to: '3.5.4-1+deb13u1' },
+]
+
+interface Guests {
+  readonly rows: readonly Row[]
+  readonly kind: GuestKind
+  readonly odd: Odd
+  readonly network: string
+}
+
+function guestsOf({ rows, kind, odd, network }: Guests, now: number, random: Random): readonly GuestSeed[] {
+  return rows.map(([vmid, node, name, tags, pool, cpus, memoryGib, diskGib, used]) => {
+    const special = odd[vmid] ?? {}
+    const running = special.status !== 'stopped'
+    const memory = memoryGib * gib
+    return {
+      vmid,
+      node,
+      kind,
+      name,
+      tags,
+      ...(pool !== '' && { pool }),
+      cpus,
+      memory,
+      usedMemory: Math.round(memory * used),
+      diskSize: diskGib * gib,
+      usedDisk: Math.round(diskGib * gib * (0.25 + random() * 0.4)),
+      load: 0.01 + random() * 0.15,
+      status: 'running',
+      ...(running && { startedAt: now - Math.round(hour + random() * 40 * day) }),
+      addresses: [`${network}.${vmid % 250}/24`],
+      ...special,
+      config: { ...defaults(kind, running), ...special.config },
+    } as const
+  })
+}
+
+const defaults = (kind: GuestKind, running: boolean): Readonly<Record<string, string | number>> => ({
+  ...(running && { onboot: 1 }),
+  net0:
+    kind === 'lxc' ? 'name=eth0,bridge=vmbr0,firewall=1,ip=dhcp,type=veth' : 'virtio=BC:24:11:00:00:01,bridge=vmbr0',
+  ...(kind === 'qemu' && { agent: '1' }),
+})
+
+interface Stores {
+  readonly nodes: readonly string[]
+  /** The shared storage of backups, and how full it is. */
+  readonly backups: string
+  readonly fill: number
+  readonly guests: readonly GuestSeed[]
+}
+
+function storagesOf({ nodes, backups, fill, guests }: Stores, now: number): readonly Storage[] {
+  const onEach = (bytes: number) =>
+    Object.fromEntries(nodes.map((node, index) => [node, Math.round(bytes * (1 + index / 7))]))
+  const iso = {
+    volid: 'local:iso/debian-13.2.0-amd64-netinst.iso',
+    content: 'iso',
+    format: 'iso',
+    size: 783_286_272,
+  } as const
+  const isos = Object.fromEntries(nodes.map((node) => [node, [{ ...iso, ctime: Math.floor(now / 1000) - 3_000_000 }]]))
+  const local = {
+    name: 'local',
+    type: 'dir',
+    path: '/var/lib/vz',
+    content: ['iso', 'vztmpl', 'snippets'],
+    shared: false,
+  }
+  const disks = { name: 'local-zfs', type: 'zfspool', content: ['images', 'rootdir'], shared: false, volumes: {} }
+  const shared = { name: backups, type: 'nfs', path: `/mnt/pve/${backups}`, content: ['backup'], shared: true }
+  return [
+    { ...local, size: 100 * gib, used: onEach(21 * gib), volumes: isos },
+    { ...disks, size: 1800 * gib, used: onEach(760 * gib) },
+    {
+      ...shared,
+      size: 8000 * gib,
+      used: { '*': 8000 * gib * fill },
+      volumes: { '*': backupsOf(backups, guests, now) },
+    },
+  ]
+}
