@@ -28,9 +28,11 @@ import listTargets from './list_targets.ts'
 import manageContainer from './manage_container.ts'
 import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
+import pullDockerImage from './pull_docker_image.ts'
 import runCommand from './run_command.ts'
 import testPortConnectivity from './test_port_connectivity.ts'
 import traceroute from './traceroute.ts'
+import updateDockerContainer from './update_docker_container.ts'
 import writeFile from './write_file.ts'
 
 /** Every tool, sorted by name. */
@@ -63,8 +65,10 @@ export const tools: readonly Tool[] = [
   manageContainer,
   manageService,
   pingHost,
+  pullDockerImage,
   runCommand,
   testPortConnectivity,
   traceroute,
+  updateDockerContainer,
   writeFile,
 ]
