@@ -40,10 +40,14 @@ const refused = new Set([
 /** The handshake failed, or the engine refused our certificate: no request was looked at. */
 function tlsFailure(place: string, code: string, cause: unknown): GatewayError | undefined {
   if (/ALERT/.test(code)) {
-    return new GatewayError('credentials_rejected', `${place} refused our certificate: ${code}`, {
-      hint: 'connection.cert_path needs a cert.pem that is valid and signed by the CA that the engine trusts, with its key.pem',
-      cause,
-    })
+    return new GatewayError(
+      'credentials_rejected',
+      `${place} did not accept our certificate, or asks for one: ${code}`,
+      {
+        hint: 'connection.cert_path needs a cert.pem that is valid and signed by the CA that the engine trusts, with its key.pem',
+        cause,
+      },
+    )
   }
   if (/^(EPROTO|ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST))$/.test(code)) {
     return new GatewayError('unreachable', `${place} does not speak TLS`, {

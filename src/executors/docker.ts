@@ -23,11 +23,14 @@ export function openDocker(id: string, connection: EngineWay, clock: Clock): Exe
   let api: Promise<string> | undefined
   const agreed = async (limits: Limits): Promise<string> => {
     api ??= agreeOn(engine, limits)
+    const agreeing = api
     try {
-      return await api
+      return await agreeing
     } catch (error) {
-      api = undefined
-      throw error
+      if (api === agreeing) api = undefined
+      const isOthers = GatewayError.from(error).code === 'cancelled' && !limits.signal.aborted
+      if (!isOthers) throw error
+      return agreed(limits)
     }
   }
   const send = async (request: Request, limits: Limits): Promise<Outcome> => {

@@ -117,6 +117,23 @@ describe.skipIf(!canStartEngines)('an engine on the machine of an ssh target', (
       await machine.close()
     })
 
+    test('that has no room for one more request did not get it, and has room again', async () => {
+      const over = new AbortController()
+      const endless = Array.from({ length: 8 }, () =>
+        executor.perform(get('/events'), limits({ signal: over.signal })).catch((error) => error),
+      )
+      await eventually(() => listenersOf(engine) === 8, 'eight listen')
+      expect(await executor.perform(get('/info'), limits({ timeoutMs: 200 })).catch((error) => error)).toMatchObject({
+        code: 'unreachable',
+        message: expect.stringContaining('nothing was sent'),
+      })
+      over.abort()
+      expect(new Set((await Promise.all(endless)).map(({ code }) => code))).toEqual(new Set(['cancelled']))
+      const again = await Promise.all(Array.from({ length: 16 }, () => executor.perform(get('/info'), limits())))
+      expect(new Set(again.map(({ ok }) => ok))).toEqual(new Set([true]))
+      await eventually(() => listenersOf(engine) === 0, 'nobody listens')
+    })
+
     test('whose ssh connection is lost amid a change is asked itself what became of it', async () => {
       let ref = ''
       const name = `stubborn-${lines.length}`
@@ -213,6 +230,10 @@ describe.skipIf(!canStartEngines)('an engine on the machine of an ssh target', (
     await sshd.stop()
   })
 })
+
+/** Requests for events that the engine answers now. */
+const listenersOf = (engine: DockerEngine): number =>
+  Number(engine.docker('info', '--format', '{{.NEventsListener}}').trim())
 
 /** The same sshd on another port, where the account `guest` exists too, which is in no group. */
 async function startSshdForGuest(sshd: Sshd): Promise<{ readonly port: number; stop(): Promise<void> }> {

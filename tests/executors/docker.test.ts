@@ -205,6 +205,29 @@ await engine.perform(get('/info'), limits).catch((error) => console.log(error.co
     })
   })
 
+  test('asks for the version itself when who asked for it first has gone', async () => {
+    const path = join(dir, 'slow.sock')
+    const asked = Promise.withResolvers<void>()
+    let first = true
+    const slow = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => {
+        if (!first) return socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"ApiVersion":"1.41"}')
+        first = false
+        asked.resolve()
+      })
+    }).listen(path)
+    const executor = at(path)
+    const over = new AbortController()
+    const gone = executor.perform(get('/info'), limits({ signal: over.signal })).catch((error) => error)
+    const other = executor.perform(get('/info'), limits()).catch((error) => error)
+    await asked.promise
+    over.abort()
+    expect((await gone).code).toBe('cancelled')
+    expect(await other).toMatchObject({ ok: true })
+    slow.close()
+  })
+
   test('calls an answer interrupted that breaks off', async () => {
     const half = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"half"'
     const path = await listening('{"ApiVersion":"1.41"}', (socket) => socket.write(half, () => socket.destroy()))
