@@ -49,6 +49,8 @@ export async function clientOf(engine: Engine, signal: AbortSignal, withinMs: nu
     return { modem, refusal: async () => undefined, close: () => undefined }
   }
   const { stream, refusal } = await connected(engine, link, { signal, withinMs })
+  // The request hears of its errors as well; before and after it nobody does.
+  stream.on('error', () => undefined)
   // The whole answer may have come before anybody reads its end.
   const close = () => {
     stream.resume().destroy()
