@@ -72,7 +72,9 @@ async function serveStdioAtOnce(process: NodeJS.Process, open: () => Promise<Ope
     await Promise.race([service.greeted, systemClock.sleep(greetingWithinMs)])
     const app = await open()
     opened.resolve(app)
-    await untilStopped(process, service, { clock: systemClock, reload: app.reload, onCall: app.onCall })
+    app.watch()
+    const { reload, onNews } = app
+    await untilStopped(process, service, { clock: systemClock, reload, onNews })
     await app.close()
   } catch (error) {
     opened.reject(error)

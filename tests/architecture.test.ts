@@ -19,6 +19,7 @@ const floors = [
   ['config', 'executors', 'fleet', 'state', 'demo'],
   ['tools', 'gateway'],
   ['server', 'cli'],
+  ['gateway-targets.ts'],
   ['gateway-app.ts'],
   ['app.ts'],
   ['main.ts'],
@@ -37,7 +38,7 @@ const doors: Readonly<Record<string, string>> = {
 }
 
 /** Where time, randomness, the environment and the console are at hand; all others are handed them. */
-const edges = /^(lib\/|gateway-app\.ts$|app\.ts$|main\.ts$)/
+const edges = /^(lib\/|gateway-targets\.ts$|gateway-app\.ts$|app\.ts$|main\.ts$)/
 
 const sources = await readSources()
 

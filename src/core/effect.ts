@@ -7,7 +7,7 @@ export type Effect = 'read' | 'write'
  * Requests that touch nothing but the gateway's own bookkeeping, although they are not GET or HEAD. Their prefix is no path:
  * the gateway's executor alone understands it, so no other target can be sent one.
  */
-const readPaths: readonly RegExp[] = [/^gateway:\/jobs\/[a-z0-9]+\/cancel$/]
+const readPaths: readonly RegExp[] = [/^gateway:\/jobs\/[a-z0-9]+\/cancel$/, /^gateway:\/discovery(\?|$)/]
 
 /** What an operation does to its target: derived from what it is, never declared. */
 export function effectOf(operation: Operation): Effect {

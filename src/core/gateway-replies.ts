@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { resourceKinds } from './fleet.ts'
 
 /** What the target `gateway` answers, as far as tools use it. */
 
@@ -90,3 +91,70 @@ export const policyReply = z.object({
     }),
   ),
 })
+
+const fact = z.union([text, z.number(), z.boolean(), z.array(text)])
+const kind = z.enum(resourceKinds)
+
+const fleetSource = z
+  .object({
+    source: text,
+    health: z.enum(['up', 'degraded', 'unreachable', 'unknown']),
+    since: z.coerce.date(),
+    tried_at: z.coerce.date(),
+    seen_at: z.coerce.date().optional(),
+    complete: z.boolean(),
+    gaps: z.array(text),
+    error: text.optional(),
+    failures: z.number(),
+  })
+  .transform(({ tried_at: triedAt, seen_at: seenAt, ...same }) => ({ ...same, triedAt, seenAt }))
+
+/** GET /fleet */
+export const fleetReply = z.object({
+  epoch: text,
+  newest: z.number(),
+  sources: z.array(fleetSource),
+  resources: z.array(
+    z
+      .object({
+        id: text,
+        kind,
+        source: text,
+        facts: z.record(text, fact),
+        use: z.record(text, z.number()),
+        seen_at: z.coerce.date(),
+        since: z.coerce.date(),
+      })
+      .transform(({ seen_at: seenAt, ...same }) => ({ ...same, seenAt })),
+  ),
+})
+
+/** GET /fleet/findings */
+export const findingsReply = z.record(
+  text,
+  z.record(text, z.object({ at: z.coerce.date(), data: z.json().optional(), error: text.optional() })),
+)
+
+/** GET /fleet/changes */
+export const changesReply = z.object({
+  epoch: text,
+  oldest: z.number(),
+  newest: z.number(),
+  changes: z.array(
+    z.object({
+      seq: z.number(),
+      at: z.coerce.date(),
+      id: text,
+      kind,
+      what: z.enum(['created', 'deleted', 'changed']),
+      fields: z.record(text, z.tuple([fact.nullable(), fact.nullable()])),
+      cause: text.optional(),
+    }),
+  ),
+  sources: z.array(fleetSource),
+})
+
+/** POST gateway:/discovery: how each look ended. */
+export const looksReply = z.array(
+  z.object({ source: text, changes: z.number(), gaps: z.array(text), error: text.optional() }),
+)

@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Executor, Limits } from '../core/executor.ts'
+import type { FleetStore } from '../core/fleet-ports.ts'
 import type { Outcome } from '../core/operation.ts'
 import type { Policy } from '../core/policy.ts'
 import type { ApprovalState, Approvals, AuditFilter, AuditLog, Outputs } from '../core/ports.ts'
@@ -10,6 +11,7 @@ import { follow } from '../lib/follow.ts'
 import type { Json } from '../lib/json.ts'
 import { characterStart } from '../lib/utf8.ts'
 import type { Contacts } from './contacts.ts'
+import { changesOf, findingsOf, fleetOf } from './gateway-fleet.ts'
 
 /** What the gateway knows of itself. */
 export interface GatewayParts {
@@ -27,6 +29,9 @@ export interface GatewayParts {
   cancel(id: string): boolean
   /** Its own state, measured now. */
   health(): Json
+  readonly fleet: FleetStore
+  /** Looks at the named sources of the fleet now, or at all: how each look ended. */
+  discover(sources: readonly string[] | undefined): Promise<Json>
 }
 
 interface Asked {
@@ -47,6 +52,9 @@ export function openGatewayTarget(parts: GatewayParts): Executor {
     'GET /health': () => parts.health(),
     'GET /approvals': (asked) => approvalsOf(parts, asked),
     'GET /audit': (asked) => auditOf(parts, asked),
+    'GET /fleet': () => fleetOf(parts.fleet),
+    'GET /fleet/:name': ({ name, query }) => aboutFleet(parts.fleet, name, query),
+    'POST /discovery': ({ query }) => parts.discover(query.has('source') ? query.getAll('source') : undefined),
     'GET /outputs/:name': (asked) => outputOf(parts, asked),
     'GET /jobs/:name': ({ name, query, limits }) => parts.job(name, numberIn(query, 'wait_ms', 0), limits.signal),
     'POST /jobs/:name/cancel': ({ name }) => ({ cancelled: parts.cancel(name) }),
@@ -113,6 +121,11 @@ function outcomeOf(body: Json | undefined, maxOutputBytes: number, durationMs: n
   }
   const ok = body !== undefined
   return { ok, status: ok ? 200 : 404, output, errorOutput: '', truncated: false, durationMs }
+}
+
+function aboutFleet(fleet: FleetStore, name: string, query: URLSearchParams): Answer {
+  if (name === 'findings') return findingsOf(fleet)
+  return name === 'changes' ? changesOf(fleet, numberIn(query, 'since', 0), numberIn(query, 'limit', 500)) : undefined
 }
 
 const targetsOf = ({ targets, contacts }: GatewayParts): Json =>

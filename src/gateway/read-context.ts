@@ -9,6 +9,8 @@ import type { Gateway } from './gateway.ts'
 import type { Call } from './request.ts'
 
 const maxReadBytes = 1024 * 1024
+/** Of the gateway's own stores, which it bounds itself: a fleet of thousands is a few MiB. */
+const maxOwnBytes = 32 * 1024 * 1024
 
 /** What a tool gets to work with on one target: reads, and nothing else. */
 export function readContext(gateway: Gateway, request: Call, target: Target, signal: AbortSignal): Context {
@@ -28,7 +30,7 @@ export function readContext(gateway: Gateway, request: Call, target: Target, sig
       return carrierOf(gateway, target, operation).perform(operation, {
         signal,
         timeoutMs,
-        maxOutputBytes: maxReadBytes,
+        maxOutputBytes: target.kind === 'gateway' ? maxOwnBytes : maxReadBytes,
       })
     },
   }

@@ -13,6 +13,9 @@ export const recentCalls = 'audit://recent'
 /** What changes when the configuration is loaded again. */
 export const targetList = 'targets://list'
 
+/** What changes when a look at the fleet finds something different. */
+export const fleetResources = ['fleet://changes', 'fleet://state'] as const
+
 /** In order of their URIs. */
 export const resources: readonly ResourceOfTool[] = [
   {

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Change } from './changes.ts'
-import { recentCalls, resources, targetList } from './resources.ts'
+import { fleetResources, recentCalls, resources, targetList } from './resources.ts'
 
 /** What is served until its client leaves or a signal ends it. */
 export interface Service {
@@ -14,8 +14,16 @@ export interface Served {
   readonly clock: Clock
   /** Loads the configuration again; false when the old one stays. */
   reload(): boolean
-  /** Hears the tool of every call that has ended; undefined hears no more. */
-  onCall(listener: ((tool: string) => void) | undefined): void
+  /** Who hears of ended calls and of changes of the fleet; undefined: nobody any more. */
+  onNews(listener: Listener | undefined): void
+}
+
+/** Hears what clients may have subscribed to. */
+export interface Listener {
+  /** A call of this tool has ended. */
+  called(tool: string): void
+  /** A look at the fleet found something different. */
+  fleetChanged(): void
 }
 
 /** SIGHUP loads the configuration again; SIGTERM and SIGINT let calls finish and end the service. */
@@ -27,7 +35,12 @@ export async function untilStopped(process: NodeJS.Process, service: Service, se
   }
   process.on('SIGHUP', onHangup)
   const tellingEnds = new AbortController()
-  tellOfCalls(service, served, tellingEnds.signal)
+  served.onNews({
+    called: tellingOfCalls(service, served.clock, tellingEnds.signal),
+    fleetChanged() {
+      for (const resource of fleetResources) service.changed({ resource })
+    },
+  })
   const stopped = Promise.withResolvers<void>()
   const stop = () => stopped.resolve()
   process.once('SIGTERM', stop).once('SIGINT', stop)
@@ -35,7 +48,7 @@ export async function untilStopped(process: NodeJS.Process, service: Service, se
     await Promise.race([stopped.promise, ...(service.ended === undefined ? [] : [service.ended])])
     await service.close()
   } finally {
-    served.onCall(undefined)
+    served.onNews(undefined)
     tellingEnds.abort()
     process.off('SIGHUP', onHangup).off('SIGTERM', stop).off('SIGINT', stop)
   }
@@ -44,10 +57,10 @@ export async function untilStopped(process: NodeJS.Process, service: Service, se
 const tellEveryMs = 1000
 
 /** Once a second at most; not of the calls that read the list, or who reads it would be told for ever. */
-function tellOfCalls(service: Service, { clock, onCall }: Served, signal: AbortSignal): void {
+function tellingOfCalls(service: Service, clock: Clock, signal: AbortSignal): Listener['called'] {
   const reader = resources.find(({ uri }) => uri === recentCalls)?.tool
   let isPending = false
-  onCall((tool) => {
+  return (tool) => {
     if (isPending || tool === reader) return
     isPending = true
     clock.sleep(tellEveryMs, signal).then(
@@ -57,5 +70,5 @@ function tellOfCalls(service: Service, { clock, onCall }: Served, signal: AbortS
       },
       () => undefined,
     )
-  })
+  }
 }

@@ -31,6 +31,8 @@ function targetOf(world: GatewayWorld) {
     },
     cancel: (id) => gateway.jobs.cancel(id),
     health: () => ({ ok: true }),
+    fleet: state.fleet,
+    discover: async () => [],
   })
   return { executor, waiting }
 }

@@ -51,6 +51,8 @@ export function openOwnToolsWorld(options: WorldOptions = {}): OwnToolsWorld {
       audit_records: 7,
       running_changes: jobs.running,
     }),
+    fleet: state.fleet,
+    discover: async () => [],
   })
   const gateway: Gateway = {
     ...plain,

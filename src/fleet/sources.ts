@@ -1,0 +1,27 @@
+import type { Connection } from '../core/connection.ts'
+import type { FleetStore } from '../core/fleet-ports.ts'
+import { get, type Operation, type Outcome } from '../core/operation.ts'
+import type { Target } from '../core/target.ts'
+import { clusterSource } from './cluster-source.ts'
+import type { WatchedSource } from './watch.ts'
+
+/** A target and how it is reached. */
+interface Reached extends Target {
+  readonly connection: Connection
+}
+
+export interface SourceParts {
+  readonly store: FleetStore
+  /** Ends with the signal of the sources. @throws GatewayError */
+  read(target: Target, operation: Operation): Promise<Outcome>
+}
+
+/** What tells of the fleet: each target that there is something to be seen on. */
+export function sourcesOf(targets: readonly Reached[], { store, read }: SourceParts): readonly WatchedSource[] {
+  return targets.flatMap((target): readonly WatchedSource[] => {
+    const { connection } = target
+    if (connection.kind === 'proxmox' && connection.discovery.enabled)
+      return [clusterSource(target.id, connection, { store, read: (path) => read(target, get(path)) })]
+    return []
+  })
+}
