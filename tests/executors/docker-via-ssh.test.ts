@@ -215,6 +215,15 @@ describe.skipIf(!canStartEngines)('an engine on the machine of an ssh target', (
     rmSync(bin, { recursive: true })
   })
 
+  test('behind a login shell that talks is understood', async () => {
+    const talking = 'ForceCommand echo Welcome; echo noise >&2; sh -c "$SSH_ORIGINAL_COMMAND"'
+    const sshd = await startSshd(['AllowStreamLocalForwarding no', talking])
+    const executor = engineVia(linksOver(sshd.connection()), engine.connection.socketPath)
+    expect(await executor.perform(get('/containers/json'), limits())).toMatchObject({ ok: true, status: 200 })
+    await executor.close()
+    await sshd.stop()
+  })
+
   test('whose socket is not for the login user rejects the credentials', async () => {
     const sshd = await startSshd()
     const { port, stop } = await startSshdForGuest(sshd)

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { command } from '../../src/core/operation.ts'
 import { openSsh } from '../../src/executors/ssh.ts'
 import { openSshLinks } from '../../src/executors/ssh-links.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { movedClock } from '../support/moved-clock.ts'
 import { startSshd } from '../support/sshd.ts'
 import { limits } from './conformance.ts'
 
@@ -62,6 +64,24 @@ describe('a login shell that talks', () => {
       code: 'unexpected_reply',
       message: expect.stringContaining('This account is not available.'),
     })
+    await executor.close()
+    await sshd.stop()
+  })
+})
+
+describe('a key that is refused', () => {
+  test('is read again when it has been replaced', async () => {
+    const sshd = await startSshd()
+    const keyPath = join(sshd.dir, 'replaced_key')
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', keyPath])
+    const clock = movedClock()
+    const links = openSshLinks({ clock, connectionOf: () => undefined })
+    const executor = openSsh({ id: 'web-1', connection: sshd.connection({ keyPath }), links, scripts: {}, clock })
+    const hello = () => executor.perform(command(['echo', 'hello']), limits()).catch((thrown) => thrown)
+    expect(await hello()).toMatchObject({ code: 'credentials_rejected' })
+    copyFileSync(sshd.keyPath, keyPath)
+    clock.advance(60_000)
+    expect(await hello()).toMatchObject({ output: 'hello\n' })
     await executor.close()
     await sshd.stop()
   })
