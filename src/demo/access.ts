@@ -7,6 +7,7 @@ export interface User {
   readonly id: string
   readonly password?: string | undefined
   readonly comment?: string | undefined
+  readonly email?: string | undefined
   readonly enabled?: boolean | undefined
 }
 

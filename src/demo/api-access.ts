@@ -12,9 +12,10 @@ export const accessMethods: readonly Method[] = [
 function users(call: Call) {
   const seesAll = may(call, '/access/groups', 'User.Modify') || may(call, '/access/groups', 'Sys.Audit')
   const seen = call.world.access.users.filter(({ id }) => seesAll || id === call.caller.user)
-  const data = seen.map(({ id, comment, enabled }) => ({
+  const data = seen.map(({ id, comment, email, enabled }) => ({
     userid: id,
     comment,
+    email,
     enable: enabled === false ? 0 : 1,
     expire: 0,
     'realm-type': id.split('@')[1],

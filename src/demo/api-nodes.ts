@@ -43,7 +43,7 @@ function status(call: Call) {
     pveversion: `pve-manager/${node.version}/14a22df3f0b0e5d4`,
     kversion: `Linux ${kernel} #1 SMP PREEMPT_DYNAMIC PMX`,
     'current-kernel': { sysname: 'Linux', release: kernel, version: '#1 SMP PREEMPT_DYNAMIC PMX', machine: 'x86_64' },
-    'boot-info': { mode: 'efi', secureboot: 0 },
+    'boot-info': { mode: 'legacy-bios' },
     cpuinfo: processor(node.cpus),
   }
 }

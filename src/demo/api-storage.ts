@@ -41,6 +41,7 @@ function storages(call: Call) {
     type: storage.type,
     content: storage.content.join(','),
     path: storage.path,
+    ...storage.options,
     shared: storage.shared ? 1 : undefined,
     digest,
   }))
@@ -123,6 +124,6 @@ function poolOfName(call: Call, poolid: string) {
   return {
     poolid,
     comment: known.comment,
-    members: members.map((guest) => ({ ...guestResource(call.world, guest), pool: undefined })),
+    members: members.map((guest) => ({ ...guestResource(call.world, guest), pool: undefined, tags: undefined })),
   }
 }

@@ -20,7 +20,8 @@ function list(call: Call) {
   const ended = source === 'active' ? [] : seen.filter(({ exitstatus }) => exitstatus !== undefined)
   const entries = [...running.map(activeTask), ...ended.map(archivedTask)]
   const start = integer(call, 'start') ?? 0
-  return { data: entries.slice(start, start + (integer(call, 'limit') ?? 50)), total: entries.length }
+  const data = entries.slice(start, start + (integer(call, 'limit') ?? 50))
+  return entries.length === 0 ? { data } : { data, total: entries.length }
 }
 
 function isWanted(call: Call, { id, type, startedAt, exitstatus, user }: Task): boolean {

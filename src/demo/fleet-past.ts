@@ -139,9 +139,9 @@ const officeTasks: readonly Past[] = [
   { node: 'turin', type: 'vzdump', after: 0, minutes: 36, exitstatus: 'WARNINGS: 1', log: ['WARN: guest 312 skipped'] },
   {
     node: 'turin',
-    type: 'qmigrate',
-    id: '304',
-    after: -115,
+    type: 'vzmigrate',
+    id: '113',
+    after: -3,
     minutes: 0.5,
     exitstatus: 'migration aborted',
     log: ["ERROR: migration aborted (duration 00:00:30): Can't connect to destination address"],

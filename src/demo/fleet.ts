@@ -15,7 +15,8 @@ export interface DemoCluster {
 }
 
 const gib = 1024 ** 3
-const hour = 3_600_000
+const minute = 60_000
+const hour = 60 * minute
 const day = 24 * hour
 
 /** Two simulated clusters, `home` and `office`, with three nodes each, some sixty guests, and troubles worth finding. */
@@ -100,7 +101,7 @@ const office: Plan = {
   name: 'office',
   nodes: (now) => [
     { name: 'oslo', ip: '198.51.100.11', memory: 128 * gib, usedMemory: 71 * gib },
-    { name: 'riga', ip: '198.51.100.12', state: 'offline', goneAt: now - 2 * hour, memory: 128 * gib },
+    { name: 'riga', ip: '198.51.100.12', state: 'offline', goneAt: now - 4 * minute, memory: 128 * gib },
     { name: 'turin', ip: '198.51.100.13', memory: 128 * gib, usedMemory: 66 * gib, bootedAt: now - 203 * day },
   ],
   guests: (now, random) => [
@@ -148,7 +149,7 @@ function guestsOf({ rows, kind, odd, network }: Guests, now: number, random: Ran
       ...(running && { startedAt: now - Math.round(hour + random() * 40 * day) }),
       addresses: [`${network}.${vmid % 250}/24`],
       ...special,
-      config: { ...defaults(kind, running), ...special.config },
+      config: { ...defaults(kind, running), ...(kind === 'lxc' && { cores: cpus }), ...special.config },
     } as const
   })
 }

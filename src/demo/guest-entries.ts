@@ -17,6 +17,8 @@ const someZero = Object.fromEntries(Object.keys(noPressure).map((key) => [key, 0
 function common(guest: Guest, now: number) {
   const { vmid, name, status, tags, lock, template, cpus } = guest
   const sizes = { maxmem: guest.memory, maxdisk: guest.diskSize }
+  const { diskread, diskwrite, ...numbers } = guestNumbers(guest, now)
+  const flows = guest.kind === 'lxc' ? { diskread, diskwrite } : {}
   return {
     vmid,
     name,
@@ -26,7 +28,8 @@ function common(guest: Guest, now: number) {
     template: template ? 1 : undefined,
     cpus,
     ...sizes,
-    ...guestNumbers(guest, now),
+    ...numbers,
+    ...flows,
   }
 }
 
@@ -72,10 +75,9 @@ export function configOf(guest: Guest): Readonly<Record<string, string | number 
   const { kind, name, tags, lock, template, cpus, memory, config, snapshots } = guest
   const mib = Math.round(memory / 1024 ** 2)
   const container = { hostname: name, memory: mib, swap: 0, arch: 'amd64', ostype: 'debian' }
-  const machine = { name, memory: String(mib), ostype: 'l26', boot: 'order=scsi0;net0' }
+  const machine = { name, cores: cpus, memory: String(mib), ostype: 'l26', boot: 'order=scsi0;net0' }
   const whole = {
     ...(kind === 'lxc' ? container : machine),
-    cores: cpus,
     tags,
     lock,
     template: template ? 1 : undefined,

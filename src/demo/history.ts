@@ -28,6 +28,13 @@ export function nodeHistory(node: PveNode, timeframe: string | undefined, now: n
     if (time * 1000 < node.bootedAt || time * 1000 > (node.goneAt ?? now)) return { time }
     const { cpu, mem, disk } = nodeNumbers(node, time * 1000)
     const memory = { memtotal: node.memory, memused: mem, memavailable: node.memory - mem, swaptotal: 0, swapused: 0 }
+    const pressure = {
+      pressurecpusome: 1.2,
+      pressureiosome: 0.3,
+      pressureiofull: 0.2,
+      pressurememorysome: 0,
+      pressurememoryfull: 0,
+    }
     const root = { roottotal: node.diskSize, rootused: disk }
     return {
       time,
@@ -39,6 +46,8 @@ export function nodeHistory(node: PveNode, timeframe: string | undefined, now: n
       netout: 8300,
       ...memory,
       ...root,
+      ...pressure,
+      arcsize: 0,
     }
   })
 }

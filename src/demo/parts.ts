@@ -56,6 +56,8 @@ export interface Storage {
   readonly used: Readonly<Record<string, number>>
   readonly volumes: Readonly<Record<string, readonly Volume[]>>
   readonly path?: string | undefined
+  /** Further keys of its configuration: `{'prune-backups': 'keep-last=7'}`. */
+  readonly options?: Readonly<Record<string, string>> | undefined
   readonly inactive?: boolean | undefined
 }
 

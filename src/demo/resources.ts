@@ -13,7 +13,11 @@ export type Resource = Readonly<Record<string, string | number | undefined>>
 /** The entries of guests that the caller may see. */
 export function guestResources(call: Call): readonly Resource[] {
   const seen = call.world.guests().filter(({ vmid }) => may(call, `/vms/${vmid}`, 'VM.Audit'))
-  return seen.map((guest) => guestResource(call.world, guest))
+  const pools = new Set([...call.world.pools.keys()].filter((name) => may(call, `/pool/${name}`, 'Pool.Audit')))
+  return seen.map(({ pool, ...guest }) => {
+    const shown = pool !== undefined && pools.has(pool) ? pool : undefined
+    return guestResource(call.world, { ...guest, pool: shown })
+  })
 }
 
 /** One guest: where it is, its tags, pool and lock are known at once; the rest is what its node told last, if that is not too old. */

@@ -153,6 +153,12 @@ export class World {
     for (const watch of this.#watchers) watch(changed)
   }
 
+  /** A node that was booted again. */
+  setBootedAt(name: string, bootedAt: number): void {
+    const node = this.#nodes.get(name)
+    if (node !== undefined) this.#nodes.set(name, { ...node, bootedAt })
+  }
+
   /** Hears of every node whose state changes. Returns what ends the watch. */
   watchNodes(watch: (node: PveNode) => void): () => void {
     this.#watchers.add(watch)
