@@ -81,7 +81,9 @@ describe('the same tools on another machine', () => {
       await asked(tool, { ...args, targets: ['behind'] }),
     ]
     expect(remote.error).toBeUndefined()
-    expect(Object.keys(remote).sort()).toEqual(Object.keys(local).sort())
+    // Shown only where there is any: two moments of one machine may differ in it.
+    const shape = (answer: object) => Object.keys(answer).filter((key) => key !== 'iowait_percent')
+    expect(shape(remote).sort()).toEqual(shape(local).sort())
   })
 
   test('through a jump host, and pinned on first contact', async () => {
