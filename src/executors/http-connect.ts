@@ -1,25 +1,36 @@
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import type { TlsRules } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Place } from './http-path.ts'
-import { checkName, pinRefusal, serverNameOf, trustRefusal } from './http-trust.ts'
+import { checkName, type JudgedTls, pinRefusal, serverNameOf, trustRefusal } from './http-trust.ts'
 
 /**
  * A connection on which the peer is who it should be; nothing was sent on it yet. Proxy variables play no part.
  * @throws GatewayError unreachable, credentials_rejected; the signal's end as `cancelled`
  */
-export async function connectTo(place: Place, rules: TlsRules, signal: AbortSignal): Promise<Socket> {
-  if (!place.secure) return opened(place, signal, 'connect', () => connectTcp({ host: place.host, port: place.port }))
+export async function connectTo(place: Place, rules: JudgedTls, signal: AbortSignal): Promise<Socket> {
+  if (!place.secure) {
+    const opening = opened(place, signal, 'connect', () => connectTcp({ host: place.host, port: place.port }))
+    return opening.catch((error: unknown) => {
+      throw inSettingsOf(rules, error)
+    })
+  }
   const options = tlsOptions(place, rules)
   const socket = await opened(place, signal, 'secureConnect', () => startTls(options)).catch(async (error: unknown) => {
-    throw await refusedBy(place, rules, error)
+    throw inSettingsOf(rules, await refusedBy(place, rules, error))
   })
   const refusal = rules.fingerprint === undefined ? undefined : pinRefusal(rules, socket.getPeerCertificate())
   if (refusal === undefined) return socket
   socket.destroy()
   throw refusal
+}
+
+/** The hints below speak of base_url; other kinds of targets name it otherwise. */
+function inSettingsOf({ settings }: JudgedTls, error: unknown): unknown {
+  if (settings === undefined || !(error instanceof GatewayError) || error.hint === undefined) return error
+  const hint = error.hint.replaceAll('base_url', settings.url)
+  return new GatewayError(error.code, error.message, { hint, cause: error.cause })
 }
 
 function startTls(options: ConnectionOptions): TLSSocket {
@@ -33,13 +44,13 @@ function startTls(options: ConnectionOptions): TLSSocket {
   }
 }
 
-async function refusedBy(place: Place, rules: TlsRules, error: unknown): Promise<unknown> {
+async function refusedBy(place: Place, rules: JudgedTls, error: unknown): Promise<unknown> {
   const cause = error instanceof GatewayError ? error.cause : undefined
   return (cause instanceof Error ? await trustRefusal(place, rules, cause) : undefined) ?? error
 }
 
 /** With a pinned certificate the chain need not verify: only the pin counts. */
-function tlsOptions(place: Place, rules: TlsRules): ConnectionOptions {
+function tlsOptions(place: Place, rules: JudgedTls): ConnectionOptions {
   return {
     host: place.host,
     port: place.port,

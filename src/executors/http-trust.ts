@@ -4,6 +4,19 @@ import type { TlsRules } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Place } from './http-path.ts'
 
+/** How the settings of a target are written, for hints. */
+export interface TlsSettings {
+  /** The key of the URL. */
+  readonly url: string
+  /** The line that pins a certificate. */
+  pin(fingerprint: string): string
+}
+
+/** How a certificate is judged, and what to write to have it judged otherwise. */
+export interface JudgedTls extends TlsRules {
+  readonly settings?: TlsSettings | undefined
+}
+
 /** The name that the certificate must bear. */
 export const expectedName = (place: Place, rules: TlsRules): string => rules.serverName ?? place.host
 
@@ -14,14 +27,14 @@ export const serverNameOf = (place: Place, rules: TlsRules): { readonly serverna
 }
 
 /** Why a certificate is not the pinned one; undefined when it is. */
-export function pinRefusal(rules: TlsRules, certificate: PeerCertificate): GatewayError | undefined {
+export function pinRefusal(rules: JudgedTls, certificate: PeerCertificate): GatewayError | undefined {
   const found = certificate.fingerprint256
   if (found !== undefined && found.toUpperCase() === rules.fingerprint?.toUpperCase()) return undefined
-  return untrusted(`its certificate is not the pinned one`, pinLine(found))
+  return untrusted(`its certificate is not the pinned one`, pinLine(rules, found))
 }
 
 /** What is wrong with a certificate by the code of the failed handshake; undefined when it failed for another reason. */
-export async function trustRefusal(place: Place, rules: TlsRules, error: Error): Promise<GatewayError | undefined> {
+export async function trustRefusal(place: Place, rules: JudgedTls, error: Error): Promise<GatewayError | undefined> {
   const code = 'code' in error ? String(error.code) : ''
   if (!/CERT|SIGNATURE|SELF_SIGNED|ISSUER|ALTNAME|CRL/.test(code) || /ALERT/.test(code)) return undefined
   const certificate = await certificateOf(place, rules)
@@ -38,13 +51,13 @@ const untrusted = (what: string, line: string, cause?: Error): GatewayError =>
 
 interface Refused {
   readonly place: Place
-  readonly rules: TlsRules
+  readonly rules: JudgedTls
   readonly code: string
   readonly certificate: PeerCertificate | undefined
 }
 
 function complaint({ place, rules, code, certificate }: Refused): { readonly wrong: string; readonly accept: string } {
-  const pin = pinLine(certificate?.fingerprint256)
+  const pin = pinLine(rules, certificate?.fingerprint256)
   if (code === 'CERT_HAS_EXPIRED')
     return { wrong: `expired on ${certificate?.valid_to ?? 'an earlier day'}`, accept: pin }
   if (code === 'CERT_NOT_YET_VALID')
@@ -52,7 +65,7 @@ function complaint({ place, rules, code, certificate }: Refused): { readonly wro
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = namesOf(certificate)
     const first = names.find((name) => !name.includes('*'))
-    const accept = first === undefined ? pin : `tls: { server_name: ${first} }`
+    const accept = first === undefined || rules.settings !== undefined ? pin : `tls: { server_name: ${first} }`
     return { wrong: `is not for ${expectedName(place, rules)} but for ${names.join(', ') || 'no name'}`, accept }
   }
   if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT')
@@ -61,11 +74,14 @@ function complaint({ place, rules, code, certificate }: Refused): { readonly wro
   const known = rules.caFile === undefined ? 'this machine does not know' : `is not in ${rules.caFile}`
   const unknown = code === 'SELF_SIGNED_CERT_IN_CHAIN' || /ISSUER|VERIFY|SIGNATURE/.test(code)
   const wrong = unknown ? `is signed by ${signer ?? 'an authority'}, which ${known}` : `is refused: ${code}`
-  return { wrong, accept: `tls: { ca_file: FILE } with the PEM file of that authority, or ${pin}` }
+  const line = rules.settings === undefined ? 'tls: { ca_file: FILE }' : 'ca_file: FILE'
+  return { wrong, accept: `${line} with the PEM file of that authority, or ${pin}` }
 }
 
-const pinLine = (fingerprint: string | undefined): string =>
-  `tls: { fingerprint: "${fingerprint ?? 'as openssl x509 -fingerprint -sha256 prints it'}" }`
+function pinLine({ settings }: JudgedTls, found: string | undefined): string {
+  const fingerprint = found ?? 'as openssl x509 -fingerprint -sha256 prints it'
+  return settings?.pin(fingerprint) ?? `tls: { fingerprint: "${fingerprint}" }`
+}
 
 const nameIn = (name: PeerCertificate['issuer'] | undefined): string | undefined =>
   name && JSON.stringify(String(name.CN ?? name.O).slice(0, 80))

@@ -6,6 +6,7 @@ import { openDocker } from './docker.ts'
 import { openHttp } from './http.ts'
 import { limited } from './limits.ts'
 import { type LocalOptions, openLocal } from './local.ts'
+import { openProxmox } from './proxmox.ts'
 import { openSsh } from './ssh.ts'
 import type { SshLinks } from './ssh-links.ts'
 
@@ -32,6 +33,8 @@ export function executorOf({ gateway, sshLinks, ...local }: ExecutorParts, targe
   }
   if (connection?.kind === 'http')
     return limited(openHttp(id, connection, local.clock), constraints.concurrency, local.clock)
+  if (connection?.kind === 'proxmox')
+    return limited(openProxmox(id, connection, local.clock), constraints.concurrency, local.clock)
   if (connection?.kind === 'docker') {
     const link = connection.via === undefined ? undefined : sshLinks.reach(connection.via)
     return limited(openDocker(id, { ...connection, link }, local.clock), constraints.concurrency, local.clock)
@@ -43,6 +46,6 @@ export function executorOf({ gateway, sshLinks, ...local }: ExecutorParts, targe
     return limited(executor, constraints.concurrency, clock)
   }
   throw new GatewayError('unsupported_target', `${id}: this version does not perform on ${kind} targets`, {
-    hint: 'it performs on local, ssh, docker and http targets',
+    hint: 'it performs on local, ssh, docker, http and proxmox targets',
   })
 }

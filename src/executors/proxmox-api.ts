@@ -1,0 +1,148 @@
+import type { Socket } from 'node:net'
+import type { ProxmoxConnection } from '../core/connection.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Request } from '../core/operation.ts'
+import { type Clock, within } from '../lib/clock.ts'
+import { follow } from '../lib/follow.ts'
+import { version } from '../lib/version.ts'
+import { connectTo } from './http-connect.ts'
+import { type Place, placeOf } from './http-path.ts'
+import { ProxmoxEndpoints } from './proxmox-endpoints.ts'
+import { asParameters } from './proxmox-parameters.ts'
+import { ProxmoxSockets } from './proxmox-sockets.ts'
+import { type Ask, exchange, type Reply } from './proxmox-wire.ts'
+
+/** How long an answer may take, and how long it may be. */
+export interface Patience {
+  readonly signal?: AbortSignal | undefined
+  /** By the clock's elapsedMs. */
+  readonly untilMs: number
+  /** What the caller allowed in all, for the message. */
+  readonly timeoutMs: number
+  readonly maxOutputBytes: number
+}
+
+/** The API of one cluster, through any of its nodes. */
+export interface ProxmoxApi {
+  /** Reads go to the next node when one cannot be reached. @throws GatewayError */
+  read(path: string, patience: Patience): Promise<Reply>
+  /** Goes to the node that answered last, on a connection of its own, once. @throws GatewayError */
+  write(request: Request, patience: Patience): Promise<Reply>
+  close(): void
+}
+
+/** Opens nothing yet. */
+export function proxmoxApi(id: string, connection: ProxmoxConnection, clock: Clock): ProxmoxApi {
+  const sockets = new ProxmoxSockets()
+  const endpoints = new ProxmoxEndpoints(id, connection.apiUrls, clock)
+  const line = { id, connection, clock, sockets, many: connection.apiUrls.length > 1 }
+  return {
+    read: (path, patience) =>
+      endpoints.firstThatAnswers(path, (baseUrl) => {
+        const request: Request = { kind: 'request', method: 'GET', path }
+        return send({ ...line, baseUrl, request, patience })
+      }),
+    write: (request, patience) => endpoints.theOne((baseUrl) => send({ ...line, baseUrl, request, patience })),
+    close: () => sockets.close(),
+  }
+}
+
+interface Sending {
+  readonly id: string
+  readonly connection: ProxmoxConnection
+  readonly clock: Clock
+  readonly sockets: ProxmoxSockets
+  readonly many: boolean
+  readonly baseUrl: string
+  readonly request: Request
+  readonly patience: Patience
+}
+
+async function send(sending: Sending): Promise<Reply> {
+  const ask = askOf(sending)
+  const kept = ask.method === 'GET' ? sending.sockets.take(sending.baseUrl) : undefined
+  if (kept !== undefined) {
+    try {
+      return await answered(sending, kept, ask)
+    } catch (error) {
+      // The peer may have closed it just now: a read may be repeated on a connection that is certainly open.
+      if (GatewayError.from(error).code !== 'interrupted') throw error
+    }
+  }
+  return answered(sending, await connected(sending, ask.place), ask)
+}
+
+async function answered({ clock, patience, sockets, baseUrl }: Sending, socket: Socket, ask: Ask): Promise<Reply> {
+  const asked = exchange(socket, ask)
+  const reply = await within({ clock, ms: leftOf(patience, clock), signal: patience.signal }, asked)
+  if (reply !== undefined) {
+    sockets.give(baseUrl, socket)
+    return reply
+  }
+  // On the peer too this ends what was not complete.
+  socket.destroy()
+  asked.catch(() => undefined)
+  throw patience.signal?.aborted ? cancelled() : late(patience.timeoutMs)
+}
+
+async function connected({ connection, clock, patience, many }: Sending, place: Place): Promise<Socket> {
+  const { signal } = patience
+  if (signal?.aborted) throw cancelled()
+  const ms = Math.min(connection.connectTimeoutMs ?? (many ? 4000 : 10_000), leftOf(patience, clock))
+  const over = follow(signal)
+  try {
+    const connecting = connectTo(place, { ...connection.tls, settings: settingsOf(many) }, over.signal)
+    const socket = await within({ clock, ms, signal }, connecting)
+    if (socket !== undefined) return socket
+    connecting.then(
+      (unused) => unused.destroy(),
+      () => undefined,
+    )
+    over.abort()
+    if (signal?.aborted) throw cancelled()
+    throw new GatewayError('unreachable', `${place.authority} gave no connection within ${Math.round(ms)} ms`, {
+      hint: 'is the node up, and does a firewall let port 8006 through? connection.timeout is the limit',
+    })
+  } finally {
+    over.release()
+  }
+}
+
+/** Every node has a certificate of its own, signed by the cluster's authority (Proxmox VE, observed 9.2). */
+const settingsOf = (many: boolean) => ({
+  url: 'api_url',
+  pin: (fingerprint: string) =>
+    `fingerprint: "${fingerprint}"${many ? ' (of this node alone; for all nodes a copy of their /etc/pve/pve-root-ca.pem as ca_file)' : ''}`,
+})
+
+const leftOf = ({ untilMs }: Patience, clock: Clock): number => Math.max(1, untilMs - clock.elapsedMs())
+
+const cancelled = () => new GatewayError('cancelled', 'the caller cancelled')
+
+const late = (ms: number) =>
+  new GatewayError('timeout', `no end within ${ms} ms`, { hint: 'constraints.timeout of the cluster is the limit' })
+
+/** The only place where the token is revealed. */
+function askOf({ id, connection, baseUrl, request, patience }: Sending): Ask {
+  const { tokenId, tokenSecret } = connection
+  if (tokenId === undefined || tokenSecret === undefined) {
+    throw new GatewayError('credentials_rejected', `${id} has no API token`, {
+      hint: 'make one with pveum user token add USER@REALM NAME, and set token_id and token_secret',
+    })
+  }
+  const { path, body } = asParameters(request)
+  const origin = baseUrl.replace(/\/api2(\/json)?$/, '')
+  return {
+    method: request.method,
+    place: placeOf(origin, `/api2/json${path}`),
+    headers: {
+      accept: 'application/json',
+      'accept-encoding': 'identity',
+      'user-agent': `tailops/${version}`,
+      authorization: `PVEAPIToken=${tokenId}=${tokenSecret.reveal()}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    body,
+    maxBytes: patience.maxOutputBytes,
+  }
+}
