@@ -21,6 +21,7 @@ import getServiceStatus from './get_service_status.ts'
 import getSystemStatus from './get_system_status.ts'
 import getTopProcesses from './get_top_processes.ts'
 import healthCheck from './health_check.ts'
+import installPackage from './install_package.ts'
 import listApprovals from './list_approvals.ts'
 import listDockerImages from './list_docker_images.ts'
 import listHttpEndpoints from './list_http_endpoints.ts'
@@ -33,6 +34,7 @@ import runCommand from './run_command.ts'
 import testPortConnectivity from './test_port_connectivity.ts'
 import traceroute from './traceroute.ts'
 import updateDockerContainer from './update_docker_container.ts'
+import updateSystemPackages from './update_system_packages.ts'
 import writeFile from './write_file.ts'
 
 /** Every tool, sorted by name. */
@@ -58,6 +60,7 @@ export const tools: readonly Tool[] = [
   getSystemStatus,
   getTopProcesses,
   healthCheck,
+  installPackage,
   listApprovals,
   listDockerImages,
   listHttpEndpoints,
@@ -70,5 +73,6 @@ export const tools: readonly Tool[] = [
   testPortConnectivity,
   traceroute,
   updateDockerContainer,
+  updateSystemPackages,
   writeFile,
 ]

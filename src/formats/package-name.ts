@@ -1,0 +1,18 @@
+/** `name`, `name:arch` or `name=version` of Debian: never an option, a path, a pattern, nor apt's `name-` that removes. */
+export const packageWish =
+  /^[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+](?::[a-z0-9][a-z0-9-]{0,31})?(?:=[A-Za-z0-9][A-Za-z0-9+.:~-]{0,127})?$/
+
+/** What a package wish must be, for people. */
+export const packageWishRule = 'must be name or name=version'
+
+const name = /^[a-z0-9][a-z0-9+.-]{0,127}(?::[a-z0-9][a-z0-9-]{0,31})?$/
+const version = /^[A-Za-z0-9][A-Za-z0-9+.:~-]{0,127}$/
+
+/** Whether text of a target may be a package name. */
+export const isPackageName = (text: string): boolean => name.test(text)
+
+/** Whether text of a target may be a version. */
+export const isPackageVersion = (text: string): boolean => version.test(text)
+
+/** `hello` of `hello=2.10-3`. */
+export const nameOfWish = (wish: string): string => wish.split('=', 1)[0] ?? wish

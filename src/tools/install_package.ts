@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import { defineTool } from '../core/tool.ts'
+import {
+  packagesOutput,
+  planFor,
+  reportFailedPackages,
+  reportPackages,
+  simulate,
+  wishSchema,
+} from './update_system_packages.ts'
+
+export default defineTool({
+  name: 'install_package',
+  description: 'Install packages with their dependencies (apt).',
+  capability: 'system:admin',
+  risk: 'destructive',
+  targets: ['local', 'ssh'],
+  input: z.object({ packages: z.array(wishSchema).min(1).max(20).describe('name or name=version') }),
+  output: packagesOutput,
+  async plan({ packages }, context) {
+    const simulation = await simulate(['install', ...packages], context)
+    return planFor({ simulation, wished: packages, mayRemove: false }, context)
+  },
+  report: reportPackages,
+  reportFailure: reportFailedPackages,
+})
