@@ -49,6 +49,15 @@ export function execFailure(id: string, error: unknown): GatewayError {
   return lost(id, error)
 }
 
+/** What became of a command when the connection ended before its start was confirmed: it is sent when its channel is open. */
+export function lostAtStart(id: string, error: Error): GatewayError {
+  if (error.message !== 'No response from server') return lost(id, error)
+  return new GatewayError('unreachable', `${id}: the ssh connection was lost before the command was sent`, {
+    hint: 'nothing was done',
+    cause: error,
+  })
+}
+
 /** The connection ended while a command ran. */
 export const lost = (id: string, cause?: unknown): GatewayError =>
   new GatewayError('interrupted', `${id}: the ssh connection was lost before the command ended`, {

@@ -26,6 +26,8 @@ export interface SshLink {
   forward(host: string, port: number): Promise<Duplex>
   /** To a unix socket there; waits while too many channels are open. */
   forwardSocket(path: string, signal: AbortSignal): Promise<Duplex>
+  /** It gives no answer: ends the connection, so that the next use opens another one. */
+  abandon(): void
   release(): void
 }
 
@@ -100,8 +102,9 @@ export class LinkOnDemand {
     } catch (error) {
       if (!signal.aborted) throw error
       const attached = await within({ clock: parts.clock, ms: openWithinMs }, opening)
-      if (attached === undefined) throw lost(id)
-      return attached
+      if (attached !== undefined) return attached
+      this.abandon()
+      throw lost(id)
     }
   }
 
@@ -147,6 +150,10 @@ export class LinkOnDemand {
 
   close(): void {
     this.#awake()
+    this.abandon()
+  }
+
+  abandon(): void {
     this.#session?.then((session) => session.end(), nothing)
     this.#session = undefined
   }

@@ -13,7 +13,7 @@ import type { SshConnection } from '../core/connection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { HostKeys } from '../core/ports.ts'
 import type { Clock } from '../lib/clock.ts'
-import { connectFailure, execFailure } from './ssh-failure.ts'
+import { connectFailure, execFailure, lostAtStart } from './ssh-failure.ts'
 import { knownTypes, refusalOf } from './ssh-host-key.ts'
 
 /** What a connection needs of its surroundings. */
@@ -152,15 +152,20 @@ function waysToLogIn(
 
 function sessionOf(id: string, client: Client): SshSession {
   const ended = new Set<() => void>()
+  let isOver = false
   client.removeAllListeners('close')
   client.once('close', () => {
+    isOver = true
     for (const tell of ended) tell()
   })
   return {
     exec: (line, attach) =>
       new Promise((resolve, reject) => {
         try {
-          client.exec(line, (error, channel) => (error ? reject(execFailure(id, error)) : resolve(attach(channel))))
+          client.exec(line, (error, channel) => {
+            if (error) reject(isOver ? lostAtStart(id, error) : execFailure(id, error))
+            else resolve(attach(channel))
+          })
         } catch (error) {
           reject(execFailure(id, error))
         }

@@ -44,6 +44,7 @@ export function openSshLinks(parts: LinkParts): SshLinks {
       exec: (line, options, attach) => shared.link.exec(line, options, attach),
       forward: (host, port) => shared.link.forward(host, port),
       forwardSocket: (path, signal) => shared.link.forwardSocket(path, signal),
+      abandon: () => shared.link.abandon(),
       release() {
         if (isReleased) return
         isReleased = true

@@ -154,7 +154,8 @@ async function endThere(run: RemoteRun, running: Running): Promise<void> {
   const wait = { clock: run.clock, ms: killWithinMs }
   const process = await within(wait, running.begun)
   const late = follow(undefined)
-  if (process !== undefined) await within(wait, kill(run, process, late.signal).catch(nothing))
+  const killed = process && (await within(wait, kill(run, process, late.signal).then(yes, yes)))
+  if (killed === undefined) run.link.abandon()
   late.abort()
   running.channel.destroy()
 }
@@ -202,3 +203,4 @@ const aborted = (signal: AbortSignal): Promise<void> =>
   })
 
 const nothing = (): undefined => undefined
+const yes = (): true => true

@@ -34,7 +34,11 @@ export function openSsh(options: SshOptions): Executor {
       if (limits.step !== undefined) await forget(options, link, limits.step)
       return outcome
     },
-    reconcile: (_operation, sent) => reconcile(options, link, sent),
+    reconcile: (_operation, sent) =>
+      reconcile(options, link, sent).catch((error: unknown) => ({
+        state: 'unknown',
+        reason: GatewayError.from(error).message,
+      })),
     async close() {
       link.release()
     },
