@@ -68,6 +68,13 @@ export function guestOf(seed: GuestSeed): Guest {
   }
 }
 
+/** A guest after a change: tags are normalised, and one that begins to run has been running since now. */
+export function changed(guest: Guest, change: Partial<Guest>, now: number): Guest {
+  const next = { ...guest, ...change, tags: normalTags('tags' in change ? change.tags : guest.tags) }
+  if (next.status === 'stopped') return { ...next, startedAt: undefined, paused: undefined }
+  return { ...next, startedAt: next.startedAt ?? now }
+}
+
 /** Tags as Proxmox VE stores them: sorted, in lower case, once each; commas and spaces separate too. */
 export function normalTags(tags: string | undefined): string | undefined {
   const words = (tags ?? '').toLowerCase().split(/[;,\s]+/)

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Access } from './access.ts'
 import { ApiError } from './api-error.ts'
 import type { Effect, EffectLog } from './effects.ts'
-import { type Guest, type GuestSeed, guestOf } from './guest.ts'
+import { changed, type Guest, type GuestSeed, guestOf } from './guest.ts'
 import {
   type BackupJob,
   type NodeSeed,
@@ -133,7 +133,7 @@ export class World {
   changeGuest(vmid: number, change: Partial<Guest>): void {
     const guest = this.#guests.get(vmid)
     if (guest === undefined) throw new TypeError(`${this.name} has no guest ${vmid}`)
-    this.putGuest({ ...guest, ...change })
+    this.putGuest(changed(guest, change, this.now()))
   }
 
   removeGuest(vmid: number): void {
