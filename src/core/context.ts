@@ -1,3 +1,4 @@
+import type { Resource } from './fleet.ts'
 import type { Operation, Outcome } from './operation.ts'
 import type { Caller, Target } from './target.ts'
 
@@ -10,6 +11,14 @@ export interface Context {
   readonly now: Date
   /** The only I/O a tool has. @throws GatewayError internal if the operation would write */
   read(operation: Operation): Promise<Outcome>
+  /** What discovery last saw of the target, and when: for answers that say how old they are. */
+  remembered(): Remembered
   /** Tells the client how far the call is; nothing decides by it. */
   progress(message: string): void
+}
+
+/** `seenAt` is undefined where nobody has looked yet, or nothing ever answered. */
+export interface Remembered {
+  readonly seenAt: Date | undefined
+  readonly resources: readonly Resource[]
 }

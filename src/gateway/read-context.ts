@@ -19,6 +19,10 @@ export function readContext(gateway: Gateway, request: Call, target: Target, sig
     target,
     signal,
     now: gateway.clock.now(),
+    remembered: () => ({
+      seenAt: gateway.fleet.sources().find(({ source }) => source === target.id)?.seenAt,
+      resources: gateway.fleet.resourcesOf(target.id),
+    }),
     progress: (message) => request.progress?.(message),
     async read(operation) {
       if (effectOf(operation) !== 'read') {

@@ -188,6 +188,7 @@ export function engineContext({ executor }: Pick<DockerEngine, 'executor'>): Con
     target: { id: 'box', kind: 'docker', tags: [], capabilities: [], constraints: defaultConstraints },
     signal,
     now: new Date(),
+    remembered: () => ({ seenAt: undefined, resources: [] }),
     progress: () => undefined,
     read: (operation) => executor.perform(operation, { signal, timeoutMs: 20_000, maxOutputBytes: 1024 * 1024 }),
   }

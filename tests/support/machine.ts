@@ -81,6 +81,7 @@ export function machineContext({ executor }: Machine, constraints: Partial<Const
     },
     signal,
     now: new Date(),
+    remembered: () => ({ seenAt: undefined, resources: [] }),
     progress: () => undefined,
     read(operation) {
       if (effectOf(operation) !== 'read') throw new TypeError('a query reads')

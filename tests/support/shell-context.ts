@@ -26,6 +26,7 @@ function contextOf(read: Context['read']): Context {
     target: { id: 'local', kind: 'local', tags: [], capabilities: [], constraints: defaultConstraints },
     signal: new AbortController().signal,
     now: new Date(),
+    remembered: () => ({ seenAt: undefined, resources: [] }),
     progress: () => undefined,
     read,
   }
