@@ -24,7 +24,12 @@ export function imageNameOf(reference: string): ImageName | undefined {
   const isHost = /[.:A-Z]/.test(first) || first === 'localhost'
   const registry = isHost ? first.replace(/^(index|registry-1)\.docker\.io$/, 'docker.io') : 'docker.io'
   const repository = isHost ? named.slice(slash + 1) : named
-  if (!path.test(repository) || !host.test(registry) || named.length > 255 || /^[0-9a-f]{64}$/.test(repository))
+  if (
+    !path.test(repository) ||
+    !host.test(registry) ||
+    named.length > 255 ||
+    /^([0-9a-f]{64}|sha256:[0-9a-f]{64})$/.test(rest)
+  )
     return undefined
   const familiar = repository.replace(/^library\/(?=[^/]+$)/, '')
   return {
