@@ -53,7 +53,6 @@ function begin(call: Call, kind: GuestKind, power: Power): string {
     vmid,
     kind,
     durationMs: durations[power],
-    log: kind === 'qemu' ? [] : power === 'start' ? ['starting init'] : [],
     apply: (at) => {
       const current = guestHere(call, kind)
       check(current, power)

@@ -8,7 +8,8 @@ export interface GuestTask {
   readonly vmid: number
   readonly kind: GuestKind
   readonly durationMs: number
-  readonly log: readonly string[]
+  /** Lines that it writes while it runs. */
+  readonly log?: readonly string[]
   readonly apply: NonNullable<TaskPlan['apply']>
 }
 
@@ -17,7 +18,7 @@ const lockWaitMs = 10_000
 /** Begins a task on a guest and returns its UPID. While another one holds the guest it waits, for 10 s. */
 export function beginOnGuest(call: Call, task: GuestTask): string {
   const { world, caller, method, path } = call
-  const { type, vmid, kind, log, apply } = task
+  const { type, vmid, kind, log = [], apply } = task
   const now = world.now()
   const freeAt = world.tasks.freeAt(vmid)
   const file = kind === 'lxc' ? `/run/lock/lxc/pve-config-${vmid}.lock` : `/var/lock/qemu-server/lock-${vmid}.conf`
