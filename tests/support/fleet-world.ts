@@ -49,7 +49,11 @@ export const connectionTo = ({ urls, tokenId, tokenSecret }: StandInCluster): Pr
   discovery: quietDiscovery,
 })
 
-export async function openFleetWorld(clusters: StandInOptions['clusters']): Promise<FleetWorld> {
+/** Without inspections a look is as cheap as it can be. */
+export async function openFleetWorld(
+  clusters: StandInOptions['clusters'],
+  { inspects = true }: { readonly inspects?: boolean } = {},
+): Promise<FleetWorld> {
   const clock = movedClock()
   const standIn = await openStandIn({ clusters, clock })
   const dir = mkdtempSync(join(tmpdir(), 'tailops-fleet-'))
@@ -67,7 +71,8 @@ export async function openFleetWorld(clusters: StandInOptions['clusters']): Prom
       if (executor === undefined) throw new TypeError(`no executor of ${name}`)
       return executor.perform(get(path), limits)
     }
-    return clusterSource(name, { discovery: quietDiscovery }, { store: state.fleet, read })
+    const source = clusterSource(name, { discovery: quietDiscovery }, { store: state.fleet, read })
+    return inspects ? source : { ...source, inspect: undefined }
   })
   const watch = openWatch({
     sources,
