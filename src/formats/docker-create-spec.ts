@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { canonicalJson } from '../lib/json.ts'
-import { healthcheck, type ImageConfig, imageConfig } from './docker-image.ts'
+import { type Healthcheck, healthcheck, type ImageConfig, imageConfig } from './docker-image.ts'
 
 const text = z.string()
 
@@ -93,7 +93,7 @@ function ownConfig(container: ContainerSpec, old: ImageConfig, volumes: readonly
       Volumes,
       (key) => old.Volumes?.[key] !== undefined || volumes.some(({ target }) => target === folder(key)),
     ),
-    ...(Healthcheck && { Healthcheck: without(Healthcheck, (key, value) => isSame(value, healthOf(old, key))) }),
+    ...(!isSame(Healthcheck, old.Healthcheck) && { Healthcheck: ownHealthcheck(Healthcheck, old) }),
     ...(isOwnEntrypoint && { Entrypoint }),
     // With an entrypoint of its own a container gets no command from its image.
     ...((isOwnEntrypoint || !isSame(Cmd, old.Cmd)) && { Cmd }),
@@ -104,8 +104,12 @@ function ownConfig(container: ContainerSpec, old: ImageConfig, volumes: readonly
 /** Single values that an image supplies where a container has none. */
 const simple = new Set(['WorkingDir', 'User', 'StopSignal', 'Shell'])
 
-const healthOf = ({ Healthcheck }: ImageConfig, key: string): unknown =>
-  Healthcheck ? Reflect.get(Healthcheck, key) : undefined
+/** The engine takes from the image what a health check leaves out. */
+const ownHealthcheck = (own: Healthcheck | null | undefined, { Healthcheck }: ImageConfig): object =>
+  without(
+    own,
+    (key, value) => Healthcheck !== null && Healthcheck !== undefined && isSame(value, Reflect.get(Healthcheck, key)),
+  )
 
 const without = <T>(
   record: Readonly<Record<string, T>> | null | undefined,
