@@ -101,7 +101,7 @@ function watch(channel: Channel, out: MarkedStream, err: MarkedStream, limits: L
   })
   channel.stderr.on('data', (chunk: Buffer) => err.take(chunk))
   channel.on('exit', (status: number | null, signal?: string) => {
-    code = status ?? 128 + (signals[`SIG${signal}`] ?? 15)
+    code = status ?? 128 + (signals[signal ?? ''] ?? 15)
   })
   channel.on('close', () => {
     begun.resolve(undefined)
@@ -160,9 +160,9 @@ async function endThere(run: RemoteRun, running: Running): Promise<void> {
   running.channel.destroy()
 }
 
-async function kill(run: RemoteRun, { group, uid }: Process, signal: AbortSignal): Promise<void> {
+async function kill(run: RemoteRun, { pid, group, uid }: Process, signal: AbortSignal): Promise<void> {
   const mayBecomeRoot = run.mayBecomeRoot && run.mayKillAsRoot && uid !== '0'
-  const line = wrapped({ nonce: randomId(16), argv: ['sh', '-c', endGroup, 'sh', group], mayBecomeRoot })
+  const line = wrapped({ nonce: randomId(16), argv: ['sh', '-c', endGroup, 'sh', group, pid], mayBecomeRoot })
   const closed = Promise.withResolvers<void>()
   await run.link.exec(line, { signal, isUrgent: true }, (channel) => {
     channel.on('close', () => closed.resolve())

@@ -52,8 +52,23 @@ fi`
 /** Removes what a step left behind. */
 export const forgetTraces = `base=$HOME/.tailops/steps/$1; rm -f "$base.code" "$base.out" "$base.err" "$base.in" "$base.new"`
 
-/** TERM for the whole process group, KILL a second later for who is still there. `sh GROUP` */
-export const endGroup = `kill -TERM "-$1"; sleep 1; kill -0 "-$1" && kill -KILL "-$1"; exit 0`
+/**
+ * TERM for the whole process group, KILL a second later for who is still there. Where the server gives its sessions no group
+ * of their own (Dropbear), for the program and all below it: others in that group are not ours to end. `sh GROUP PID`
+ */
+export const endGroup = `if [ "$1" = "$2" ]; then kill -TERM "-$1"; sleep 1; kill -0 "-$1" && kill -KILL "-$1"; exit 0; fi
+all=" $2 " grown=yes
+while [ -n "$grown" ]; do
+  grown=
+  for file in /proc/[0-9]*/stat; do
+    read -r stat <"$file" || continue
+    pid=\${stat%% *} rest=\${stat##*) }
+    rest=\${rest#* }
+    case $all in *" $pid "*) continue ;; *" \${rest%% *} "*) all="$all$pid " grown=yes ;; esac
+  done
+done 2>/dev/null
+kill -TERM $all; sleep 1; kill -KILL $all
+exit 0`
 
 /** A program to run there. */
 export interface Wrapped {
