@@ -1,6 +1,5 @@
-/** `name`, `name:arch` or `name=version` of Debian: never an option, a path, a pattern, nor apt's `name-` that removes. */
-export const packageWish =
-  /^[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+](?::[a-z0-9][a-z0-9-]{0,31})?(?:=[A-Za-z0-9][A-Za-z0-9+.:~-]{0,127})?$/
+/** `name` or `name=version` of Debian: never an option, a path, nor apt's `name-` that removes. */
+export const packageWish = /^[a-z0-9][a-z0-9+.-]{0,126}[a-z0-9+](?:=[A-Za-z0-9][A-Za-z0-9+.:~-]{0,127})?$/
 
 /** What a package wish must be, for people. */
 export const packageWishRule = 'must be name or name=version'

@@ -35,7 +35,9 @@ const causes: readonly (readonly [RegExp, string, string])[] = [
 /** What the outputs of a failed step mean. */
 export function packageProblem(output: string, errorOutput: string): PackageProblem {
   const text = `${errorOutput}\n${output}`
-  const said = linesOf(text).find((line) => /^(E: |dpkg: error |sudo: )/.test(line)) ?? linesOf(errorOutput)[0] ?? ''
+  const broken = /^dpkg: error processing [^\n]*\n([^\n]+)/m.exec(text)?.[1]?.trim()
+  const said =
+    broken ?? linesOf(text).find((line) => /^(E: |dpkg: error |sudo: )/.test(line)) ?? linesOf(errorOutput)[0] ?? ''
   const [, problem, next] = causes.find(([pattern]) => pattern.test(text)) ?? [
     undefined,
     'the package manager failed',

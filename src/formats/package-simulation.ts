@@ -23,8 +23,6 @@ export interface Simulation {
   readonly held: readonly string[]
   /** Asked for, and current already. */
   readonly current: readonly string[]
-  /** `name` by which apt replaced a virtual package, by the name asked for. */
-  readonly selected: ReadonlyMap<string, string>
   /** Seconds since 1970; undefined when there is no index. */
   readonly indexAt: number | undefined
 }
@@ -66,12 +64,6 @@ function simulated(list: string, index: string | undefined): Simulation | undefi
     downgraded: namesBelow(lines, 'The following packages will be DOWNGRADED:'),
     held: namesBelow(lines, 'The following held packages will be changed:'),
     current: lines.flatMap((line) => /^(\S+) is already the newest version /.exec(line)?.[1] ?? []),
-    selected: new Map(
-      lines.flatMap((line): [string, string][] => {
-        const [, to, asked] = /^Note, selecting '([^']+)' (?:instead of|for \w+) '([^']+)'/.exec(line) ?? []
-        return to === undefined || asked === undefined ? [] : [[asked, plain(to)]]
-      }),
-    ),
     indexAt: stamps.length === 0 ? undefined : Math.max(...stamps),
   }
 }

@@ -125,7 +125,7 @@ function failure(found: NoSimulation, target: string): GatewayError {
     })
   }
   if (found.failed === 'interrupted')
-    return new GatewayError('operation_failed', `dpkg was interrupted on ${target}, unfinished: ${found.said}`, {
+    return new GatewayError('operation_failed', `dpkg left work unfinished on ${target}: ${found.said}`, {
       hint: 'run dpkg --configure -a on the target first',
     })
   const [missing] = found.missing
@@ -165,13 +165,13 @@ export async function planFor({ simulation, wished, mayRemove }: Wanted, context
 }
 
 /** Every wish must have been taken by its own name: apt also reads patterns and virtual packages. */
-function refuseUnlike(wished: readonly string[], { changes, current, selected }: Simulation): void {
-  const taken = new Set([...changes.flatMap(({ name, to }) => (to === '' ? [] : [name])), ...current])
+function refuseUnlike(wished: readonly string[], { changes, current }: Simulation): void {
+  const offered = changes.flatMap(({ name, to }) => (to === '' ? [] : [name]))
+  const taken = new Set([...offered, ...current])
   const other = wished.map(nameOfWish).find((name) => !taken.has(name))
   if (other === undefined) return
-  const real = selected.get(other)
-  throw new GatewayError('not_found', `there is no package ${other} to install under this name`, {
-    hint: real === undefined ? 'name an exact package' : `it is provided by ${real}: name that`,
+  throw new GatewayError('not_found', `there is no package of the exact name ${other} to install`, {
+    hint: offered.length === 0 ? 'name a package exactly' : `apt would take ${some(offered)} for it: name that`,
   })
 }
 
@@ -259,9 +259,10 @@ export function reportPackages({ basis, steps }: Plan, outcomes: readonly Outcom
     const unread = unreadSources(first?.output ?? '', first?.errorOutput ?? '')
     return unread.length === 0 ? { index: 'refreshed' } : { index: 'refreshed in part', unread_sources: [...unread] }
   }
+  const rows = rowsOf(basis)
   const reboot = outcomes.at(-1)?.output.trim()
   return withoutEmpty({
-    packages: withoutEmptyColumns(rowsOf(basis)),
+    packages: rows.length === 0 ? undefined : withoutEmptyColumns(rows),
     reboot_required: reboot === 'yes' ? true : reboot === 'no' ? false : undefined,
   })
 }
@@ -271,12 +272,15 @@ export function reportFailedPackages({ basis, steps }: Plan, outcomes: readonly 
   const failed = outcomes.find(({ ok }) => !ok)
   const [output, errorOutput] = [failed?.output ?? '', failed?.errorOutput ?? '']
   const why = packageProblem(output, errorOutput)
-  if (isRefresh(steps))
-    return { ...why, index: 'not refreshed, or in part', unread_sources: [...unreadSources(output, errorOutput)] }
+  if (isRefresh(steps)) {
+    const unread = unreadSources(output, errorOutput)
+    return { ...why, index: 'not refreshed, or in part', ...(unread.length > 0 && { unread_sources: [...unread] }) }
+  }
   const first = outcomes[0]
   const stateOf = packageProgress(first?.output ?? '', first?.errorOutput ?? '')
-  const rows = rowsOf(basis).map((row) => ({ ...row, state: stateOf(row.package) }))
-  return { packages: withoutEmptyColumns(rows), ...why }
+  const packages = withoutEmptyColumns(rowsOf(basis).map((row) => ({ ...row, state: stateOf(row.package) })))
+  if (first?.ok !== true) return { packages, ...why }
+  return { packages, problem: 'the packages were changed, but what comes after it failed', next: 'see its steps' }
 }
 
 const isRefresh = (steps: readonly Step[]): boolean =>
