@@ -139,6 +139,7 @@ async function undoAll(
   for (const [index, step] of [...plan.steps.entries()].reverse()) {
     const before = ends[index]
     if (before?.outcome?.ok !== true) continue
+    if (step.undo === undefined && effectOf(step.do) === 'read') continue
     if (step.undo === undefined) {
       ends[index] = { ...before, note: joined(before.note, 'it cannot be undone') }
       continue
