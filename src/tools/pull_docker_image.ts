@@ -169,11 +169,14 @@ function pullByTag({ name, tag = 'latest' }: ImageName, tagged: InspectedImage |
 }
 
 const pulling = (name: string, tag: string): Request => ({
-  ...post(`/images/create?fromImage=${encodeURIComponent(name)}&tag=${encodeURIComponent(tag)}`),
+  ...post(`/images/create?fromImage=${encoded(name)}&tag=${encoded(tag)}`),
   timeoutMs: pullWithinMs,
 })
 
 const tagging = (image: string, name: string, tag: string): Request =>
-  post(`/images/${image}/tag?repo=${encodeURIComponent(name)}&tag=${tag}`)
+  post(`/images/${image}/tag?repo=${encoded(name)}&tag=${tag}`)
+
+/** For a query; what may stand there as it is stays readable. */
+const encoded = (text: string): string => encodeURIComponent(text).replaceAll('%3A', ':').replaceAll('%2F', '/')
 
 const remove = (reference: string): Request => ({ kind: 'request', method: 'DELETE', path: `/images/${reference}` })
