@@ -1,27 +1,144 @@
+import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
 import type { Reconciled, Sent } from '../core/executor.ts'
-import type { Request } from '../core/operation.ts'
+import type { Outcome, Request } from '../core/operation.ts'
+import { type TaskRow, taskEnd, tasksReply } from '../formats/proxmox-tasks.ts'
+import { parseUpid } from '../formats/proxmox-upid.ts'
+import { parseJson } from '../lib/json.ts'
 import type { Patience } from './proxmox-api.ts'
-import { lookAtTask, type TaskReading } from './proxmox-task.ts'
+import { isGoodEnd, lookAtTask, type TaskReading } from './proxmox-task.ts'
+import { type ExpectedTask, expectedTask } from './proxmox-task-types.ts'
 
-const lookForMs = 40_000
+const lookForMs = 60_000
+/** A request that was lost may still begin: a node passes it on to another one for 30 s (observed 9.2: 596 after 30.0 s). */
+const maySettleMs = 35_000
+const lookEveryMs = 2000
+const clockToleranceMs = 2000
+const daySeconds = 86_400
 
-/** What became of a write whose end was lost, by the account that Proxmox VE keeps of its tasks. */
+/** What became of a write whose end was lost, by the account that Proxmox VE keeps of its tasks. It only reads, and never guesses. */
 export async function reconcileOnProxmox(reading: TaskReading, request: Request, sent: Sent): Promise<Reconciled> {
   const untilMs = reading.clock.elapsedMs() + lookForMs
-  const patience: Patience = { untilMs, timeoutMs: lookForMs, maxOutputBytes: 1024 * 1024 }
+  const patience: Patience = { untilMs, timeoutMs: lookForMs, maxOutputBytes: 4 * 1024 * 1024 }
+  const search = { reading, patience, sent }
   try {
-    if (sent.ref !== undefined) return await byTask(reading, sent.ref, patience)
-    return { state: 'unknown', reason: `${request.method} ${request.path} left no task that is known` }
+    if (sent.ref !== undefined) return await byTask(search, sent.ref)
+    const expected = expectedTask(request)
+    if (expected === undefined)
+      return unknown(`Proxmox keeps no account of ${request.method} ${request.path}: look at it`)
+    return await bySearch(search, expected)
   } catch (error) {
-    return { state: 'unknown', reason: `the cluster cannot be asked: ${GatewayError.from(error).message}` }
+    return unknown(`the cluster cannot be asked: ${GatewayError.from(error).message}`)
   }
 }
 
-/** How the task of a UPID stands. */
-export async function byTask(reading: TaskReading, upid: string, patience: Patience): Promise<Reconciled> {
-  const seen = await lookAtTask(reading, upid, patience)
+interface Search {
+  readonly reading: TaskReading
+  readonly patience: Patience
+  readonly sent: Sent
+}
+
+const unknown = (reason: string): Reconciled => ({ state: 'unknown', reason })
+
+/** How the task of a UPID stands; of a node that is gone, what it told the others before. */
+async function byTask(search: Search, upid: string): Promise<Reconciled> {
+  const seen = await lookAtTask(search.reading, upid, search.patience)
   if (seen.state === 'running') return seen
-  if (seen.state === 'unknown') return { state: 'unknown', reason: seen.reason }
-  return { state: seen.outcome.ok ? 'done' : 'failed', outcome: { ...seen.outcome, durationMs: 0 } }
+  if (seen.state === 'ended') return ended(seen.outcome)
+  const row = seen.again ? (await list(search, '/cluster/tasks'))?.rows.find((task) => task.upid === upid) : undefined
+  return (row && byRow(row)) ?? unknown(seen.reason)
+}
+
+const ended = (outcome: Omit<Outcome, 'durationMs'>): Reconciled => ({
+  state: outcome.ok ? 'done' : 'failed',
+  outcome: { ...outcome, durationMs: 0 },
+})
+
+/** A row tells ends only: whether it still runs, nobody can say for a node that is gone. */
+function byRow(row: TaskRow): Reconciled | undefined {
+  const end = taskEnd(row)
+  const { status = '', upid } = row
+  if (end === 'running' || end === 'unknown') return undefined
+  const output = JSON.stringify({ data: upid, exitstatus: status, log: [] })
+  const errorOutput = status === 'OK' ? '' : status
+  return ended({ ok: isGoodEnd(status), status: 200, output, errorOutput, truncated: false })
+}
+
+/** Looks for a task of ours that this write would have started, until none can begin any more. */
+async function bySearch(search: Search, expected: ExpectedTask): Promise<Reconciled> {
+  const { clock } = search.reading
+  for (;;) {
+    const listed = await list(search, listPath(search.sent, expected))
+    const found = ours(search, expected, listed ?? (await list(search, '/cluster/tasks')))
+    const [first, second] = found
+    if (second !== undefined)
+      return unknown(`${found.length} tasks may be it: ${found.map(({ upid }) => upid).join(' ')}`)
+    if (first !== undefined) return byTask(search, first.upid)
+    if (listed === undefined) return unknown(`the tasks of node ${expected.node} cannot be read`)
+    if (Math.abs(listed.aheadMs) > daySeconds * 500) return unknown(`the clock of ${expected.node} is not that of here`)
+    const waited = clock.now().getTime() - search.sent.at.getTime()
+    if (expected.power === undefined) return unknown(`${none(expected)}, and nothing else tells whether it was done`)
+    if (waited >= maySettleMs) return byGuest(search, expected)
+    await clock.sleep(Math.min(lookEveryMs, maySettleMs - waited))
+  }
+}
+
+const none = ({ types, node }: ExpectedTask): string => `no ${types.join(' or ')} task of ours began on ${node}`
+
+interface Listed {
+  readonly rows: readonly TaskRow[]
+  /** What the clock of who answered is ahead of ours. */
+  readonly aheadMs: number
+}
+
+/** `since` is generous: the clocks may differ, and are compared afterwards. */
+function listPath({ at }: Sent, { node, vmid }: ExpectedTask): string {
+  const since = Math.floor(at.getTime() / 1000) - daySeconds
+  return `/nodes/${node}/tasks?source=all&limit=500&since=${since}${vmid === undefined ? '' : `&vmid=${vmid}`}`
+}
+
+async function list({ reading, patience }: Search, path: string): Promise<Listed | undefined> {
+  const reply = await reading.api.read(path, patience)
+  const parsed = z.object({ data: tasksReply }).safeParse(parseJson(reply.text))
+  if (reply.status !== 200 || !parsed.success) return undefined
+  const now = reading.clock.now()
+  return { rows: parsed.data.data, aheadMs: (reply.date ?? now).getTime() - now.getTime() }
+}
+
+function ours({ reading, sent }: Search, expected: ExpectedTask, listed: Listed | undefined): readonly TaskRow[] {
+  const sentAt = sent.at.getTime() + (listed?.aheadMs ?? 0)
+  return (listed?.rows ?? []).filter(({ upid, starttime, type }) => {
+    const { user, id, node } = parseUpid(upid) ?? {}
+    const startedMs = starttime * 1000
+    return (
+      expected.types.includes(type) &&
+      user === reading.tokenId &&
+      node === expected.node &&
+      (expected.vmid === undefined || id === expected.vmid) &&
+      startedMs >= sentAt - clockToleranceMs &&
+      startedMs <= sentAt + maySettleMs + clockToleranceMs
+    )
+  })
+}
+
+const guestReply = z.object({ data: z.object({ status: z.string(), uptime: z.coerce.number().optional() }) })
+
+/** No task began: the guest itself must agree that nothing was done. */
+async function byGuest({ reading, patience, sent }: Search, expected: ExpectedTask): Promise<Reconciled> {
+  const { action, guestPath } = expected.power ?? { action: '', guestPath: '' }
+  const reply = await reading.api.read(`${guestPath}/status/current`, patience)
+  const parsed = guestReply.safeParse(parseJson(reply.text))
+  if (reply.status !== 200 || !parsed.success) return unknown(`${none(expected)}, and the guest cannot be read`)
+  const { status, uptime = 0 } = parsed.data.data
+  const sinceSent = (reading.clock.now().getTime() - sent.at.getTime()) / 1000
+  if (!isUntouched(action, status, uptime - sinceSent)) return unknown(`${none(expected)}, yet the guest is ${status}`)
+  const errorOutput = `it was not done: ${none(expected)}, and ${expected.vmid} is ${status} as before`
+  return ended({ ok: false, status: 0, output: '', errorOutput, truncated: false })
+}
+
+/** Whether the guest is as it would be without the action; `upBefore`: seconds that it ran before the action. */
+function isUntouched(action: string, status: string, upBefore: number): boolean {
+  if (action === 'start') return status === 'stopped'
+  if (action === 'stop' || action === 'shutdown') return status === 'running'
+  return (action === 'reboot' || action === 'reset') && status === 'running' && upBefore > clockToleranceMs / 1000
 }
