@@ -18,6 +18,8 @@ export interface ApiReply {
   readonly status: number
   readonly reason: string
   readonly body?: { readonly data: unknown } & Readonly<Record<string, unknown>>
+  /** Where a redirection leads. */
+  readonly location?: string
   /** Milliseconds of the cluster's clock before it is sent. */
   readonly delayMs?: number
 }
@@ -44,8 +46,7 @@ export function answer(api: Api, at: string, request: ApiRequest): ApiReply {
   try {
     return done(api, at, request)
   } catch (error) {
-    if (error instanceof ApiError) return refusal(error)
-    throw error
+    return refusal(error instanceof ApiError ? error : new ApiError(500, String(error)))
   }
 }
 

@@ -56,6 +56,8 @@ function begin(call: Call, kind: GuestKind, power: Power): string {
     apply: (at) => {
       const current = guestHere(call, kind)
       check(current, power)
+      const isDown = current.status === 'stopped' && (power === 'stop' || power === 'shutdown')
+      if (isDown) return { effect: 'was not running', vmid }
       call.world.changeGuest(vmid, ends[power].change(at))
       return { effect: ends[power].effect, vmid }
     },

@@ -58,11 +58,18 @@ interface Door {
   close(): Promise<void>
 }
 
+/** Then the connection ends. */
+const requestsPerConnection = 100
+
 async function openDoor(api: Api, node: string, { tls, interfere }: ServeOptions): Promise<Door> {
   const certificate = tls?.(node)
   const over = { current: new AbortController() }
+  const answered = new WeakMap<object, number>()
   const listener = (request: IncomingMessage, response: ServerResponse) => {
-    const visit = { api, node, interfere, request, response, over: over.current.signal }
+    const count = (answered.get(request.socket) ?? 0) + 1
+    answered.set(request.socket, count)
+    const isLast = count >= requestsPerConnection
+    const visit = { api, node, interfere, request, response, isLast, over: over.current.signal }
     respond(visit).catch(() => response.destroy())
   }
   const make = () =>
@@ -107,11 +114,14 @@ interface Visit {
   readonly interfere: Interfere | undefined
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  /** Whether the connection has answered often enough. */
+  readonly isLast: boolean
   /** Aborted when the listener closes. */
   readonly over: AbortSignal
 }
 
-async function respond({ api, node, interfere, request, response, over }: Visit): Promise<void> {
+async function respond(visit: Visit): Promise<void> {
+  const { api, node, interfere, request, response, over } = visit
   const asked = await readRequest(request)
   const { world } = api
   const fault = interfere?.({ cluster: world.name, node, method: asked.method, path: asked.path }) ?? {}
@@ -123,7 +133,7 @@ async function respond({ api, node, interfere, request, response, over }: Visit)
   if (fault.hang === 'after') return
   if (fault.reset === 'after') return reset(response)
   await pause(world.clock, reply.delayMs, over)
-  write(response, reply, fault)
+  write(visit, reply, fault)
 }
 
 async function pause(clock: Clock, ms: number | undefined, signal: AbortSignal): Promise<void> {
@@ -134,14 +144,19 @@ function reset(response: ServerResponse): void {
   response.socket?.destroy()
 }
 
-function write(response: ServerResponse, { status, reason, body }: ApiReply, { half }: Interference): void {
+function write(
+  { response, isLast }: Visit,
+  { status, reason, body, location }: ApiReply,
+  { half }: Interference,
+): void {
   const whole = body === undefined ? '' : JSON.stringify(body)
   const headers = {
     server: 'pve-api-daemon/3.0',
     'cache-control': 'max-age=0',
     pragma: 'no-cache',
-    connection: status >= 400 ? 'close' : 'Keep-Alive',
+    connection: status >= 400 || isLast ? 'close' : 'Keep-Alive',
     'content-length': Buffer.byteLength(whole),
+    ...(location !== undefined && { location }),
     ...(body !== undefined && { 'content-type': 'application/json;charset=UTF-8' }),
   }
   response.writeHead(status, reasonPhrase(reason), headers)

@@ -14,6 +14,8 @@ export interface TaskPlan {
   /** `fails`: the exit status, known from the beginning. */
   readonly fails?: string | undefined
   readonly never?: boolean | undefined
+  /** The exit status in place of OK: `WARNINGS: 1`. */
+  readonly exitstatus?: string | undefined
   /** Log lines before the last one, in order. */
   readonly log?: readonly string[] | undefined
   /** Changes the world at the end; what it returns is written into the log of effects. A throw fails the task. */

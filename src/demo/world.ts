@@ -86,9 +86,12 @@ export class World {
     if (this.#settling) return
     this.#settling = true
     const now = this.now()
-    this.tasks.settle(now, (task) => this.#finish(task))
+    try {
+      this.tasks.settle(now, (task) => this.#finish(task))
+    } finally {
+      this.#settling = false
+    }
     this.#listen(now)
-    this.#settling = false
   }
 
   guests(): readonly Guest[] {
@@ -198,7 +201,7 @@ export class World {
     try {
       if (task.plan.fails !== undefined) throw new ApiError(500, task.plan.fails)
       const done = task.plan.apply?.(at)
-      this.tasks.end(task, 'OK', at)
+      this.tasks.end(task, task.plan.exitstatus ?? 'OK', at)
       if (done !== undefined) this.#note(task, at, done)
     } catch (error) {
       this.#failed(task, error instanceof Error ? error.message : String(error))

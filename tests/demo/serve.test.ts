@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
+import { Agent, request as plainRequest } from 'node:http'
 import { request } from 'node:https'
 import { TLSSocket } from 'node:tls'
 import { openDemo } from '../../src/demo/demo.ts'
@@ -52,6 +53,34 @@ test('errors stand in the reason phrase, and end the connection', async () => {
     connection: 'close',
   })
   expect((await ask(lab, '/version')).connection).toBe('Keep-Alive')
+})
+
+test('a connection ends after a hundred answers', async () => {
+  const { lab } = await open()
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const headers = { authorization: `PVEAPIToken=${lab.tokenId}=${lab.tokenSecret}` }
+  const once = () =>
+    new Promise((resolve, reject) => {
+      const asked = plainRequest(`${lab.urls[0]}/api2/json/version`, { agent, headers }, (response) => {
+        response.resume().on('end', () => resolve(response.headers.connection))
+      })
+      asked.on('error', reject).end()
+    })
+  const said: unknown[] = []
+  for (let count = 0; count < 100; count += 1) said.push(await once())
+  agent.destroy()
+  expect([said.indexOf('close'), said[98]]).toEqual([99, 'Keep-Alive'])
+})
+
+test('a node that hangs takes the request and says nothing', async () => {
+  const { standIn, lab } = await open()
+  lab.world.setNodeState('pve1', 'hanging')
+  const giveUp = new AbortController()
+  const hanging = ask(lab, '/version', { signal: giveUp.signal })
+  await eventually(() => standIn.requests.length === 1, 'the request arrives')
+  giveUp.abort()
+  await expect(hanging).rejects.toThrow()
+  expect((await ask(lab, '/version', { node: 'pve2' })).status).toBe(200)
 })
 
 test('what the schema refuses is refused in the same words, and written down', async () => {

@@ -106,6 +106,25 @@ test('a task that was made to fail fails, with the text that was asked for', asy
   expect(await stateOf(lab, second)).toMatchObject({ exitstatus: 'OK' })
 })
 
+test('a task may end with warnings, its effect done all the same', async () => {
+  const { clock, standIn, lab } = await open()
+  standIn.fault(faults.taskEnds('WARNINGS: 1'))
+  const upid = await begin(lab, '/nodes/pve2/lxc/102/status/start')
+  clock.advance(2000)
+  expect(await stateOf(lab, upid)).toMatchObject({ status: 'stopped', exitstatus: 'WARNINGS: 1' })
+  expect(lab.world.guest(102)?.status).toBe('running')
+})
+
+test('stopping a machine that is down does nothing, and the log of effects says so', async () => {
+  const { clock, standIn, lab } = await open()
+  await begin(lab, '/nodes/pve1/qemu/200/status/stop')
+  clock.advance(1000)
+  await begin(lab, '/nodes/pve1/qemu/200/status/stop')
+  clock.advance(1000)
+  const effects = standIn.effects().map(({ effect }) => effect)
+  expect(effects).toEqual(['accepted', 'stopped', 'accepted', 'was not running'])
+})
+
 test('running tasks are listed apart from ended ones, and the cluster lists both', async () => {
   const { clock, lab } = await open()
   await begin(lab, '/nodes/pve1/lxc/101/status/stop')

@@ -18,7 +18,9 @@ export type Fault =
   | { readonly kind: 'reset'; readonly effect: 'before' | 'after' }
   | { readonly kind: 'status'; readonly status: number; readonly reason: string; readonly body?: boolean }
   | { readonly kind: 'half' }
+  | { readonly kind: 'redirect'; readonly location: string }
   | { readonly kind: 'task fails'; readonly why: string }
+  | { readonly kind: 'task ends'; readonly exitstatus: string }
   | { readonly kind: 'task never ends' }
 
 /** Faults by the names that tests use. */
@@ -39,8 +41,12 @@ export const faults = {
   }),
   refused: (): Fault => ({ kind: 'status', status: 595, reason: 'Connection refused', body: false }),
   timedOut: (): Fault => ({ kind: 'status', status: 596, reason: 'Connection timed out', body: false }),
+  /** What pveproxy answers to plain HTTP. */
+  redirect: (location = 'https://pve1:8006/'): Fault => ({ kind: 'redirect', location }),
   half: (): Fault => ({ kind: 'half' }),
   taskFails: (why = 'command failed: exit code 1'): Fault => ({ kind: 'task fails', why }),
+  /** Its effect happens, and it ends with this word: `WARNINGS: 1`, `unexpected status`. */
+  taskEnds: (exitstatus: string): Fault => ({ kind: 'task ends', exitstatus }),
   taskNeverEnds: (): Fault => ({ kind: 'task never ends' }),
 } as const
 
@@ -85,7 +91,7 @@ export function faultBoard(): FaultBoard {
   }
 }
 
-const isOfTask = ({ kind }: Fault) => kind === 'task fails' || kind === 'task never ends'
+const isOfTask = ({ kind }: Fault) => kind.startsWith('task')
 
 const matches = ({ cluster, node, method, path }: Where, incoming: Incoming): boolean =>
   (cluster === undefined || cluster === incoming.cluster) &&
@@ -103,6 +109,8 @@ function interference(fault: Fault | undefined): Interference | undefined {
       return { reset: fault.effect }
     case 'half':
       return { half: true }
+    case 'redirect':
+      return { reply: { status: 301, reason: 'Moved Permanently', location: fault.location } }
     case 'status':
       return { reply: replyOf(fault) }
     default:
@@ -117,5 +125,6 @@ function replyOf({ status, reason, body }: Fault & { readonly kind: 'status' }) 
 
 function taskChange(fault: Fault | undefined): Partial<TaskPlan> | undefined {
   if (fault?.kind === 'task fails') return { fails: fault.why }
+  if (fault?.kind === 'task ends') return { exitstatus: fault.exitstatus }
   return fault?.kind === 'task never ends' ? { never: true } : undefined
 }
