@@ -36,11 +36,23 @@ export const noSession = (error: unknown): boolean =>
   error.cause instanceof Error &&
   error.cause.message.startsWith('(SSH) Channel open failure')
 
+/** Whether a command's start was not confirmed: whoever only reads may try again. */
+export const unconfirmed = (error: unknown): boolean =>
+  error instanceof GatewayError &&
+  error.cause instanceof Error &&
+  /^(Unable to exec|No response from server)$/.test(error.cause.message)
+
 /** What became of a command whose channel could not be opened, or was lost. */
 export function execFailure(id: string, error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   const text = error instanceof Error ? error.message : String(error)
-  if (/^\(SSH\) Channel open failure|^Unable to exec|^Not connected/.test(text)) {
+  if (text === 'Unable to exec') {
+    return new GatewayError('interrupted', `${id}: the ssh server closed the session without a word`, {
+      hint: 'it may have done what was asked (Dropbear does so when much is asked at once): look before repeating it',
+      cause: error,
+    })
+  }
+  if (/^\(SSH\) Channel open failure|^Not connected/.test(text)) {
     return new GatewayError('unreachable', `${id}: the ssh server opened no session: ${text}`, {
       hint: 'MaxSessions or ForceCommand in its sshd_config may be the reason',
       cause: error,

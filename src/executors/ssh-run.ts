@@ -5,8 +5,9 @@ import type { Outcome } from '../core/operation.ts'
 import { type Clock, within } from '../lib/clock.ts'
 import { follow } from '../lib/follow.ts'
 import { randomId } from '../lib/random-id.ts'
-import { lost } from './ssh-failure.ts'
+import { lost, unconfirmed } from './ssh-failure.ts'
 import type { Channel, SshLink } from './ssh-link-on-demand.ts'
+import { patiently } from './ssh-patience.ts'
 import { type MarkedStream, markedStream } from './ssh-stream.ts'
 import { endGroup, fileNameOf, wrapped } from './ssh-wrapper.ts'
 
@@ -53,7 +54,7 @@ export async function runRemotely(run: RemoteRun): Promise<Outcome> {
   const timer = follow(undefined)
   const late = clock.sleep(limits.timeoutMs, timer.signal).then(() => over.abort('timeout'), nothing)
   try {
-    const running = await start(run, over.signal)
+    const running = await started(run, over.signal)
     const stopped = aborted(over.signal)
     const first = await Promise.race([running.ended.then(() => 'ended'), stopped.then(() => 'stopped')])
     if (first === 'stopped') {
@@ -68,6 +69,12 @@ export async function runRemotely(run: RemoteRun): Promise<Outcome> {
     timer.abort()
     await late
   }
+}
+
+/** A read whose start was not confirmed is started again; a write never is. */
+function started(run: RemoteRun, signal: AbortSignal): Promise<Running> {
+  const again = (error: unknown): boolean => run.limits.step === undefined && !signal.aborted && unconfirmed(error)
+  return patiently({ clock: run.clock, tries: 3, pauseMs: () => 50, again }, () => start(run, signal))
 }
 
 async function start({ link, argv, stdin, limits, mayBecomeRoot }: RemoteRun, signal: AbortSignal): Promise<Running> {

@@ -65,6 +65,24 @@ describe('a machine with Dropbear', () => {
     expect(outputs).toEqual(Array.from({ length: 24 }, (_, index) => `${index}\n`))
   })
 
+  test('that closes sessions without a word is never said to have done nothing', async () => {
+    const executor = machine()
+    const file = (index: number) => join(dropbear.home, `at-once-${index}`)
+    const asked = Array.from({ length: 24 }, async (_, index) => {
+      const write = command(['sh', '-c', 'echo done >>"$1"', 'sh', file(index)])
+      const sent = { at: new Date(), step: `at-once-${index}-do` }
+      const ended = await executor.perform(write, limits({ step: sent.step })).then(
+        () => 'done',
+        (error) => error.code,
+      )
+      return ended === 'interrupted' ? (await executor.reconcile(write, sent)).state : ended
+    })
+    for (const [index, state] of (await Promise.all(asked)).entries()) {
+      expect(['done', 'running', 'unknown']).toContain(state)
+      if (state === 'done') expect(readFileSync(file(index), 'utf8')).toBe('done\n')
+    }
+  })
+
   test('gives output up to its limit, of a program that goes on writing, and takes half a megabyte of input', async () => {
     const executor = machine()
     const much = await executor.perform(
