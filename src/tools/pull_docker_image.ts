@@ -85,7 +85,7 @@ export async function wantedImage(
 /** The facts of it that a plan relies on. */
 export const basisOf = ({ reference, digest, unpinned, tagged }: WantedImage) => ({
   image: reference,
-  digest: digest ?? unpinned ?? 'built on the engine',
+  digest: digest ?? unpinned ?? 'built or loaded there',
   tagged: tagged?.Id ?? 'absent',
 })
 
@@ -94,7 +94,7 @@ export function described({ reference, digest, unpinned, here }: WantedImage): s
   const shown = imageName(reference)
   if (digest !== undefined) return shown.includes('@') ? shown : `${shown} (${digest.slice(0, 19)})`
   return unpinned === undefined
-    ? `${shown} (built on the engine, ${imageName(here?.Id ?? '')})`
+    ? `${shown} (built or loaded there, never pulled, ${imageName(here?.Id ?? '')})`
     : `${shown} (digest not pinned: ${unpinned})`
 }
 

@@ -222,7 +222,9 @@ describe.skipIf(!canStartEngines || !canStartRegistries)('update_docker_containe
 
   test('an image that was built on the engine is used as it is', async () => {
     engine.docker('run', '--detach', '--name', 'web', 'tiny:1', 'sleep', '100000')
-    expect((await planned()).summary).toStartWith('web is already current: tiny:1 (built on the engine, ')
+    expect((await planned()).summary).toStartWith(
+      'web is already current: tiny:1 (built or loaded there, never pulled, ',
+    )
   })
 
   test('refuses an image that the registry does not have, and a registry that is down', async () => {
