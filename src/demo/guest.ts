@@ -64,15 +64,14 @@ export function guestOf(seed: GuestSeed): Guest {
     snapshots: [],
     addresses: [],
     ...seed,
-    tags: normalTags(seed.tags),
   }
 }
 
-/** A guest after a change: tags are normalised, and one that begins to run has been running since now. */
-export function changed(guest: Guest, change: Partial<Guest>, now: number): Guest {
-  const next = { ...guest, ...change, tags: normalTags('tags' in change ? change.tags : guest.tags) }
-  if (next.status === 'stopped') return { ...next, startedAt: undefined, paused: undefined }
-  return { ...next, startedAt: next.startedAt ?? now }
+/** A guest as it is kept: tags are normalised, and one that runs has been running since now, if nothing else is known. */
+export function kept(guest: Guest, now: number): Guest {
+  const tags = normalTags(guest.tags)
+  if (guest.status === 'stopped') return { ...guest, tags, startedAt: undefined, paused: undefined }
+  return { ...guest, tags, startedAt: guest.startedAt ?? now }
 }
 
 /** Tags as Proxmox VE stores them: sorted, in lower case, once each; commas and spaces separate too. */

@@ -98,6 +98,10 @@ export class Tasks {
     return Math.max(Number.NEGATIVE_INFINITY, ...ends)
   }
 
+  runningOn(node: string): readonly Task[] {
+    return [...this.#running.values()].filter((task) => task.node === node)
+  }
+
   /** Ends what is due; `ended` hears of every end, the earliest first. */
   settle(now: number, ended: (task: Task) => void): void {
     if (this.#running.size === 0) return

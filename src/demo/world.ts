@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Access } from './access.ts'
 import { ApiError } from './api-error.ts'
 import type { Effect, EffectLog } from './effects.ts'
-import { changed, type Guest, type GuestSeed, guestOf } from './guest.ts'
+import { type Guest, type GuestSeed, guestOf, kept } from './guest.ts'
 import {
   type BackupJob,
   type NodeSeed,
@@ -68,7 +68,7 @@ export class World {
     this.backupJobs = seed.backupJobs ?? []
     this.#effects = seed.effects ?? []
     this.#nodes = new Map(seed.nodes.map((node, index) => [node.name, nodeOf(node, index + 1, now)]))
-    for (const guest of seed.guests ?? []) this.#guests.set(guest.vmid, guestOf(guest))
+    for (const guest of seed.guests ?? []) this.#guests.set(guest.vmid, kept(guestOf(guest), now))
     this.#listen(now)
     for (const node of this.#nodes.values()) this.#heardNodes.set(node.name, { what: node, at: node.goneAt ?? now })
     for (const guest of this.#guests.values()) {
@@ -129,14 +129,14 @@ export class World {
   /** Adds a guest or replaces the one of its number. */
   putGuest(guest: Guest): void {
     this.#listen(this.now())
-    this.#guests.set(guest.vmid, guest)
+    this.#guests.set(guest.vmid, kept(guest, this.now()))
   }
 
   /** Changes fields of a guest. @throws TypeError when there is no such guest. */
   changeGuest(vmid: number, change: Partial<Guest>): void {
     const guest = this.#guests.get(vmid)
     if (guest === undefined) throw new TypeError(`${this.name} has no guest ${vmid}`)
-    this.putGuest(changed(guest, change, this.now()))
+    this.putGuest({ ...guest, ...change })
   }
 
   removeGuest(vmid: number): void {
@@ -145,15 +145,18 @@ export class World {
     this.#heardGuests.delete(vmid)
   }
 
-  /** Takes a node down, lets it hang, or brings it back. @throws TypeError when there is no such node. */
+  /** Takes a node down, lets it hang, or brings it back. What runs on a node that goes down ends without its effect. @throws TypeError when there is no such node. */
   setNodeState(name: string, state: NodeState): void {
     const node = this.#nodes.get(name)
     if (node === undefined) throw new TypeError(`${this.name} has no node ${name}`)
     this.settle()
     const goneAt = state === 'online' ? undefined : (node.goneAt ?? this.now())
-    const changed = { ...node, state, goneAt }
-    this.#nodes.set(name, changed)
-    for (const watch of this.#watchers) watch(changed)
+    const next = { ...node, state, goneAt }
+    this.#nodes.set(name, next)
+    if (state === 'offline') {
+      for (const task of this.tasks.runningOn(name)) this.#failed({ ...task, endsAt: this.now() }, 'unexpected status')
+    }
+    for (const watch of this.#watchers) watch(next)
   }
 
   /** A node that was booted again. */

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'bun:test'
 import { movedClock } from '../support/moved-clock.ts'
 import { ask, list } from '../support/pve/ask.ts'
+import { change } from '../support/pve/change.ts'
 import { faults } from '../support/pve/faults.ts'
 import { openStandIn, type StandIn, type StandInCluster } from '../support/pve/stand-in.ts'
 
@@ -104,6 +105,19 @@ test('a task that was made to fail fails, with the text that was asked for', asy
   const second = await begin(lab, '/nodes/pve2/lxc/102/status/start')
   clock.advance(2000)
   expect(await stateOf(lab, second)).toMatchObject({ exitstatus: 'OK' })
+})
+
+test('a task on a node that goes down is over, its effect did not happen, and it can be asked for when the node is back', async () => {
+  const { clock, standIn, lab } = await open()
+  const upid = await begin(lab, '/nodes/pve2/lxc/102/status/start')
+  change.nodeOff(lab.world, 'pve2')
+  await standIn.settled()
+  expect(await ask(lab, `/nodes/pve2/tasks/${upid}/status`)).toMatchObject({ status: 595 })
+  clock.advance(60_000)
+  change.nodeOn(lab.world, 'pve2')
+  await standIn.settled()
+  expect(await stateOf(lab, upid)).toMatchObject({ status: 'stopped', exitstatus: 'unexpected status' })
+  expect(lab.world.guest(102)?.status).toBe('stopped')
 })
 
 test('a task may end with warnings, its effect done all the same', async () => {

@@ -65,7 +65,7 @@ export async function openReplay(replies: readonly Replayed[]): Promise<Replay> 
     connections,
     async stop() {
       for (const socket of connections) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
+      if (server.listening) await new Promise((resolve) => server.close(resolve))
     },
   }
 }
