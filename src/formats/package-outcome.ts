@@ -12,7 +12,7 @@ const causes: readonly (readonly [RegExp, string, string])[] = [
     'another package manager is at work; nothing was changed',
     'wait until it has ended and call again',
   ],
-  [/are you root\?|Permission denied/, 'root is needed', 'allow apt-get in sudo_commands of the target'],
+  [/are you root\?|Permission denied|^sudo: /m, 'root is needed', 'allow apt-get in sudo_commands of the target'],
   [/dpkg was interrupted/, 'dpkg was interrupted earlier', 'run dpkg --configure -a on the target'],
   [/enough free space|No space left on device/, 'the disk of the target is full', 'free space, then call again'],
   [

@@ -94,7 +94,7 @@ function namesBelow(lines: readonly string[], headline: string): readonly string
 function refusal(said: readonly string[], list: string): string {
   const errors = said.filter((line) => line.startsWith('E: ')).map((line) => line.slice(3))
   const depends = linesOf(list).filter((line) => /^ \S.*: (Depends|Breaks|Conflicts|PreDepends): /.test(line))
-  return plain([...errors, ...depends].join('; ')).slice(0, 400)
+  return plain([...errors, ...depends.map(plain)].join('; ')).slice(0, 400)
 }
 
 const missing = (said: readonly string[]): readonly string[] =>
@@ -109,5 +109,5 @@ const missing = (said: readonly string[]): readonly string[] =>
 /** The names in what `dpkg --audit` lists. */
 function unfinished(text: string): string {
   const names = linesOf(text).flatMap((line) => /^ (\S+)\s/.exec(line)?.[1] ?? [])
-  return plain(names.slice(0, 10).join(', '))
+  return plain([...new Set(names)].slice(0, 10).join(', '))
 }

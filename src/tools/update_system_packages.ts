@@ -46,13 +46,12 @@ export const wishSchema = z.string().regex(packageWish, packageWishRule)
 
 export default defineTool({
   name: 'update_system_packages',
-  description:
-    'Upgrade packages to the versions that the package index names (apt). Refresh the index first, as a call of its own.',
+  description: 'Upgrade packages (apt) to what the index offers; refresh it first.',
   capability: 'system:admin',
   risk: 'destructive',
   targets: ['local', 'ssh'],
   input: z.object({
-    packages: z.array(wishSchema).min(1).max(100).optional().describe('default all'),
+    packages: z.array(wishSchema).min(1).max(100).optional(),
     security_only: z.boolean().optional(),
     allow_removals: z.boolean().optional(),
     refresh: z.boolean().optional().describe('only refresh the index'),
@@ -125,9 +124,13 @@ function failure(found: NoSimulation, target: string): GatewayError {
     })
   }
   if (found.failed === 'interrupted')
-    return new GatewayError('operation_failed', `dpkg left work unfinished on ${target}: ${found.said}`, {
-      hint: 'run dpkg --configure -a on the target first',
-    })
+    return new GatewayError(
+      'operation_failed',
+      `dpkg has unfinished work on ${target}${found.said === '' ? '' : `: ${found.said}`}`,
+      {
+        hint: 'wait if another package manager is at work; else run dpkg --configure -a on the target',
+      },
+    )
   const [missing] = found.missing
   if (missing !== undefined)
     return new GatewayError('not_found', `${missing} is not in the package index of ${target}`, {

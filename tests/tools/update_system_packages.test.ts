@@ -52,7 +52,7 @@ describe('a plan of update_system_packages', () => {
   })
 
   test('is refused while dpkg has unfinished work, and on machines without apt', async () => {
-    await expect(plan({}, '', 'yes\n')).rejects.toMatchObject({ hint: 'run dpkg --configure -a on the target first' })
+    await expect(plan({}, '', 'yes\n')).rejects.toMatchObject({ message: 'dpkg has unfinished work on local' })
     await expect(
       updatePackages.plan(updatePackages.input.parse({}), replayContext('\x1emanager\napk\n')),
     ).rejects.toMatchObject({
@@ -220,15 +220,17 @@ describe.skipIf(!canStartMachines)('packages of a machine with apt', () => {
   })
 
   test('stay as they are while another package manager holds the lock', async () => {
-    publish(machine, [{ name: 'late', version: '1' }])
+    publish(machine, [
+      { name: 'late', version: '1' },
+      { name: 'slow', version: '1' },
+    ])
+    const wait = 'DPkg::Pre-Invoke::=touch /run/locked; until [ -e /run/go ]; do sleep .1; done'
     refresh(machine)
-    const program =
-      'use Fcntl; open F, "+>", "/var/lib/dpkg/lock-frontend"; fcntl F, F_SETLK, pack("s s x4 q q i", F_WRLCK, 0, 0, 0, 0) or die; open G, ">", "/run/locked"; sleep 50'
-    const holder = machine.spawn('perl', '-e', program)
+    const holder = machine.spawn('apt-get', '-y', '-q', '-o', wait, 'install', 'slow')
     const ended = once(holder, 'exit')
     machine.run('sh', '-c', 'for i in $(seq 200); do [ -e /run/locked ] && exit; sleep .05; done; exit 1')
     const result = await changed(installPackage, { packages: ['late'] })
-    holder.kill()
+    machine.run('touch', '/run/go')
     await ended
     expect(result.status).toBe('failed')
     expect(result.targets[0]?.output).toMatchObject({
@@ -254,7 +256,7 @@ describe.skipIf(!canStartMachines)('packages of a machine with apt', () => {
       next: 'mend it on the target, then run dpkg --configure -a',
     })
     await expect(change(installPackage, { packages: ['app'] })).rejects.toMatchObject({
-      message: 'dpkg left work unfinished on local: bad',
+      message: 'dpkg has unfinished work on local: bad',
     })
   })
 })
