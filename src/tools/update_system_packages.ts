@@ -69,7 +69,8 @@ export default defineTool({
     const all = await simulate([mayRemove ? 'dist-upgrade' : 'upgrade'], context)
     const wished =
       packages ?? (securityOnly ? pins(all.changes.filter(({ security, to }) => security && to !== '')) : undefined)
-    if (wished === undefined || wished.length === 0) return planFor({ simulation: all, wished: [], mayRemove }, context)
+    if (wished === undefined) return planFor({ simulation: all, wished: [], mayRemove }, context)
+    if (wished.length === 0) return planFor({ simulation: { ...all, changes: [] }, wished, mayRemove }, context)
     const found = await simulate(['install', ...wished], context)
     const simulation = securityOnly && packages !== undefined ? onlySecurity(found, packages) : found
     refuseNew(wished, simulation)

@@ -42,6 +42,11 @@ describe('a plan of update_system_packages', () => {
     expect(updatePackages.report(made, [])).toEqual({})
   })
 
+  test('for security alone leaves the rest', async () => {
+    const { summary, steps } = await plan({ security_only: true }, 'Inst app [1] (2 Debian:12/stable [all])')
+    expect([summary, steps]).toEqual(['nothing to do by the package index of 2023-11-14T22:13Z', []])
+  })
+
   test('with removals needs leave', async () => {
     const list = 'Remv old [1]\nInst a [1] (2 D [all])'
     await expect(plan({}, list)).rejects.toMatchObject({ code: 'denied', message: 'it would remove old' })
