@@ -1,5 +1,7 @@
 import { badParameters } from './api-error.ts'
+import type { Guest } from './guest.ts'
 import { type Call, everybody, integer, type Method, may, sysAudit, text } from './method.ts'
+import type { BackupJob } from './parts.ts'
 import {
   guestResources,
   networkResources,
@@ -23,6 +25,12 @@ export const clusterMethods: readonly Method[] = [
   { method: 'GET', path: '/cluster/status', permissions: sysAudit('/'), answer: status },
   { method: 'GET', path: '/cluster/tasks', permissions: everybody, answer: tasks },
   { method: 'GET', path: '/cluster/backup', permissions: sysAudit('/'), answer: backupJobs },
+  {
+    method: 'GET',
+    path: '/cluster/backup-info/not-backed-up',
+    permissions: sysAudit('/'),
+    answer: notBackedUp,
+  },
   { method: 'GET', path: '/cluster/nextid', permissions: everybody, answer: nextId },
   { method: 'GET', path: '/cluster/options', permissions: { ...sysAudit('/'), ...everybody }, answer: options },
   { method: 'GET', path: '/nodes', permissions: everybody, answer: nodes },
@@ -90,6 +98,14 @@ function backupJobs({ world }: Call) {
     ...(job.enabled && { 'next-run': job.nextRun }),
   }))
   return { data }
+}
+
+/** Guests that no backup job covers. */
+function notBackedUp({ world }: Call) {
+  const covers = ({ vmid, pool }: BackupJob, guest: Guest) =>
+    vmid === undefined ? pool === undefined || pool === guest.pool : vmid.split(',').includes(String(guest.vmid))
+  const bare = world.guests().filter((guest) => !world.backupJobs.some((job) => covers(job, guest)))
+  return { data: bare.map(({ vmid, kind, name }) => ({ vmid, type: kind, name })) }
 }
 
 function nextId(call: Call) {

@@ -15,6 +15,13 @@ export const storageMethods: readonly Method[] = [
     proxied: true,
     answer: content,
   },
+  {
+    method: 'GET',
+    path: '/nodes/{node}/storage/{storage}/status',
+    permissions: { check: ['perm', '/storage/{storage}', ['Datastore.Audit', 'Datastore.AllocateSpace'], 'any', 1] },
+    proxied: true,
+    answer: status,
+  },
   { method: 'GET', path: '/pools', permissions: everybody, answer: pools },
   {
     method: 'GET',
@@ -69,11 +76,22 @@ function nodeStorage(storage: Storage, node: string) {
   return { ...known, active: 1, total: size, used, avail: size - used, used_fraction: used / size }
 }
 
-function content(call: Call) {
+function storageHere(call: Call): Storage {
   const name = text(call, 'storage') ?? ''
   const storage = call.world.storages.get(name)
   if (storage === undefined) throw new ApiError(500, `storage '${name}' does not exist`)
-  if (storage.inactive) throw new ApiError(500, `storage '${name}' is not online`)
+  return storage
+}
+
+function status(call: Call) {
+  return {
+    data: { ...nodeStorage(storageHere(call), nodeHere(call).name), storage: undefined, used_fraction: undefined },
+  }
+}
+
+function content(call: Call) {
+  const storage = storageHere(call)
+  if (storage.inactive) throw new ApiError(500, `storage '${storage.name}' is not online`)
   const all = storage.volumes[storage.shared ? '*' : nodeHere(call).name] ?? []
   const kind = text(call, 'content')
   const vmid = text(call, 'vmid')

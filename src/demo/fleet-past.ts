@@ -21,10 +21,17 @@ export const homeJobs = (now: number): readonly BackupJob[] => [
   },
 ]
 
-/** The nightly backup of `office`. */
-export const officeJobs = (now: number): readonly BackupJob[] => [
-  { id: 'backup-all', schedule: '01:00', storage: 'vault', enabled: true, mode: 'snapshot', nextRun: nextNight(now) },
-]
+/** The nightly backups of `office`: nobody thought of the guests that build and test. */
+export const officeJobs = (now: number): readonly BackupJob[] =>
+  ['shop', 'shared'].map((pool) => ({
+    id: `backup-${pool}`,
+    schedule: '02:30',
+    storage: 'vault',
+    enabled: true,
+    pool,
+    mode: 'snapshot',
+    nextRun: nextNight(now),
+  }))
 
 /** When the last nightly backup began: 02:30 UTC, an hour ago or more. */
 const lastNight = (now: number) => Math.floor((now - 3.5 * hour) / day) * day + 2.5 * hour
@@ -33,7 +40,17 @@ const nextNight = (now: number) => seconds(lastNight(now) + day)
 
 /** Guests whose last backup is old, or never was. */
 const oldest: Readonly<Record<string, number>> = { immich: 19, 'legacy-erp': 47 }
-const never = ['runner-1', 'runner-2', 'runner-3', 'test-debian', 'win11']
+const never = [
+  'runner-1',
+  'runner-2',
+  'runner-3',
+  'registry',
+  'gitlab',
+  'staging-web',
+  'staging-db',
+  'test-debian',
+  'win11',
+]
 
 /** The backups on a storage: of last night, but for the guests that were left out. */
 export function backupsOf(storage: string, guests: readonly GuestSeed[], now: number): readonly Volume[] {
