@@ -35,7 +35,10 @@ export interface Watch {
 const longestPauseMs = 30 * 60_000
 /** How long a process that watches may be silent before another one takes over. */
 const watchHeldMs = 120_000
-const tickMs = 30_000
+/** Lists may be ten seconds old (Proxmox VE): what has just happened is looked for once more when they no longer are. */
+const settledMs = 11_000
+/** How often one that does not watch asks whether it should. */
+const askForWatchMs = 30_000
 const historyMs = 30 * 86_400_000
 
 export function openWatch(parts: WatchParts): Watch {
@@ -73,42 +76,86 @@ interface Following {
   look(source: Source): Promise<Look>
 }
 
-/** One source until the signal: looks, hints and inspections, each at its time. */
+/** One source until the signal: it is looked at on its interval, and at once when its hint says that something happened. */
 async function follow(parts: WatchParts, source: WatchedSource, { look, signal }: Following): Promise<void> {
-  const { clock, log, store } = parts
-  let failures = 0
-  let lookAtMs = clock.elapsedMs() + parts.random() * 1000
-  let hintAtMs = lookAtMs + (source.hint?.everyMs ?? 0)
-  let inspectAtMs = lookAtMs
-  let lastHint: string | undefined
-  while (!signal.aborted) {
-    const nextMs = Math.min(lookAtMs, source.hint === undefined ? lookAtMs : hintAtMs, clock.elapsedMs() + tickMs)
-    await clock.sleep(Math.max(0, nextMs - clock.elapsedMs()), signal).catch(() => undefined)
-    if (signal.aborted) return
-    try {
-      if (!store.holdsWatch(watchHeldMs)) continue
-      if (source.hint !== undefined && failures === 0 && clock.elapsedMs() >= hintAtMs) {
-        const hint = await source.hint.ask()
-        if (lastHint !== undefined && hint !== lastHint) lookAtMs = clock.elapsedMs()
-        lastHint = hint
-        hintAtMs = clock.elapsedMs() + jittered(source.hint.everyMs, parts.random)
-      }
-      if (clock.elapsedMs() < lookAtMs) continue
-      const { error } = await look(source)
-      failures = error === undefined ? 0 : failures + 1
-      lookAtMs = clock.elapsedMs() + jittered(pauseMs(source.intervalMs, failures), parts.random)
-      if (error !== undefined || source.inspect === undefined || clock.elapsedMs() < inspectAtMs) continue
-      inspectAtMs = clock.elapsedMs() + jittered(source.inspect.everyMs, parts.random)
-      await source.inspect.run(clock.now())
-    } catch (error) {
-      failures += 1
-      hintAtMs = clock.elapsedMs() + jittered(source.hint?.everyMs ?? source.intervalMs, parts.random)
-      lookAtMs = Math.min(Math.max(lookAtMs, clock.elapsedMs()), hintAtMs)
-      const { code, message, cause } = GatewayError.from(error)
-      log.warn('watching a source', { source: source.id, code, message, ...(code === 'internal' && { cause }) })
-    }
+  const bell = openBell()
+  await Promise.all([looking(parts, source, { look, signal, bell }), hinting(parts, source, { signal, bell })])
+}
+
+/** Cuts a pause short. */
+interface Bell {
+  ring(): void
+  /** Aborts when it rings next. */
+  next(): AbortSignal
+}
+
+function openBell(): Bell {
+  let waiting = new AbortController()
+  return {
+    ring: () => waiting.abort(),
+    next() {
+      if (waiting.signal.aborted) waiting = new AbortController()
+      return waiting.signal
+    },
   }
 }
+
+async function looking(
+  parts: WatchParts,
+  source: WatchedSource,
+  { look, signal, bell }: Following & { readonly bell: Bell },
+): Promise<void> {
+  const { clock, store, random } = parts
+  await pause(clock, random() * 1000, signal)
+  let failures = 0
+  let inspectAtMs = clock.elapsedMs()
+  let isNews = false
+  while (!signal.aborted) {
+    const rung = bell.next()
+    const isOurs = store.holdsWatch(watchHeldMs)
+    const looked = isOurs && (await tried(parts, source, () => look(source)))
+    failures = looked === false || looked?.error === undefined ? 0 : failures + 1
+    if (looked && looked.error === undefined && source.inspect !== undefined && clock.elapsedMs() >= inspectAtMs) {
+      const { inspect } = source
+      inspectAtMs = clock.elapsedMs() + jittered(inspect.everyMs, random)
+      await tried(parts, source, () => inspect.run(clock.now()))
+    }
+    const ms = isNews ? settledMs : jittered(pauseMs(source.intervalMs, failures), random)
+    await pause(clock, isOurs ? ms : askForWatchMs, AbortSignal.any([signal, rung]))
+    isNews = rung.aborted
+  }
+}
+
+/** Rings when what the source hints at has changed. A source that does not answer is the looks' affair. */
+async function hinting(
+  parts: WatchParts,
+  source: WatchedSource,
+  { signal, bell }: { readonly signal: AbortSignal; readonly bell: Bell },
+): Promise<void> {
+  const { hint } = source
+  let last: string | undefined
+  while (hint !== undefined && !signal.aborted) {
+    await pause(parts.clock, jittered(hint.everyMs, parts.random), signal)
+    if (signal.aborted || !parts.store.holdsWatch(watchHeldMs)) continue
+    const now = await tried(parts, source, hint.ask)
+    if (now !== undefined && last !== undefined && now !== last) bell.ring()
+    last = now ?? last
+  }
+}
+
+/** What fails is logged and tried again at its next time. */
+async function tried<T>({ log }: WatchParts, { id }: Source, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    const { code, message, cause } = GatewayError.from(error)
+    log.warn('watching a source', { source: id, code, message, ...(code === 'internal' && { cause }) })
+    return undefined
+  }
+}
+
+const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
+  clock.sleep(ms, signal).catch(() => undefined)
 
 /** Twice as long after each failure, half an hour at most. */
 const pauseMs = (intervalMs: number, failures: number): number =>
@@ -129,6 +176,6 @@ async function keepHistoryShort({ store, clock, log }: WatchParts, signal: Abort
     } catch (error) {
       log.warn('old changes of the fleet could not be forgotten', { error })
     }
-    await clock.sleep(86_400_000, signal).catch(() => undefined)
+    await pause(clock, 86_400_000, signal)
   }
 }
