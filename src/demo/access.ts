@@ -59,14 +59,14 @@ export class Access {
   users: readonly User[]
   tokens: readonly Token[]
   acls: readonly Acl[]
-  readonly #roles: Readonly<Record<string, readonly string[]>>
+  readonly roles: Readonly<Record<string, readonly string[]>>
   readonly #key: string
 
   constructor({ users, tokens, acls, roles: own, key }: AccessSeed) {
     this.users = users
     this.tokens = tokens
     this.acls = acls
-    this.#roles = { ...roles, ...own }
+    this.roles = { ...roles, ...own }
     this.#key = key
   }
 
@@ -123,9 +123,7 @@ export class Access {
     const pooled = pool === undefined || to === 'root@pam' ? [] : [...this.#rolesOn(to, `/pool/${pool}`)]
     const held = new Map([...pooled, ...own])
     if (held.has('NoAccess')) return new Map()
-    return new Map(
-      [...held].flatMap(([role, below]) => (this.#roles[role] ?? []).map((name) => [name, below] as const)),
-    )
+    return new Map([...held].flatMap(([role, below]) => (this.roles[role] ?? []).map((name) => [name, below] as const)))
   }
 
   /** The roles of the deepest level that names this user or token. */

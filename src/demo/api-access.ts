@@ -1,10 +1,13 @@
 import type { Caller, Privileges } from './access.ts'
 import { ApiError } from './api-error.ts'
-import { type Call, everybody, type Method, may, poolOf, text } from './method.ts'
+import { type Call, everybody, isSet, type Method, may, poolOf, text } from './method.ts'
+import { roles } from './roles.ts'
 
 /** Users, permissions and tickets. */
 export const accessMethods: readonly Method[] = [
   { method: 'GET', path: '/access/users', permissions: everybody, answer: users },
+  { method: 'GET', path: '/access/acl', permissions: everybody, answer: acls },
+  { method: 'GET', path: '/access/roles', permissions: everybody, answer: allRoles },
   { method: 'GET', path: '/access/permissions', permissions: everybody, answer: permissions },
   { method: 'POST', path: '/access/ticket', permissions: { user: 'world' }, refusesTokens: true, answer: ticket },
 ]
@@ -19,8 +22,35 @@ function users(call: Call) {
     enable: enabled === false ? 0 : 1,
     expire: 0,
     'realm-type': id.split('@')[1],
+    ...(isSet(call, 'full') && { groups: '', tokens: tokensOf(call, id) }),
   }))
   return { data }
+}
+
+function tokensOf({ world }: Call, user: string) {
+  const own = world.access.tokens.filter(({ id }) => id.startsWith(`${user}!`))
+  return own.map(({ id, privsep, expire = 0, comment }) => {
+    return { tokenid: id.slice(user.length + 1), privsep: privsep ? 1 : 0, expire, comment }
+  })
+}
+
+function acls(call: Call) {
+  const seesAll = may(call, '/access', 'Sys.Audit')
+  const seen = call.world.access.acls.filter(({ path }) => seesAll || may(call, path, 'Permissions.Modify'))
+  const data = seen.map(({ path, to, role, propagate }) => ({
+    path,
+    type: to.includes('!') ? 'token' : 'user',
+    ugid: to,
+    roleid: role,
+    propagate: propagate === false ? 0 : 1,
+  }))
+  return { data }
+}
+
+function allRoles({ world }: Call) {
+  const special = (name: string) => (name in roles ? 1 : 0)
+  const entries = Object.entries(world.access.roles)
+  return { data: entries.map(([roleid, privs]) => ({ roleid, privs: privs.join(','), special: special(roleid) })) }
 }
 
 const roots = ['/', '/access', '/access/groups', '/nodes', '/pool', '/sdn', '/storage', '/vms']

@@ -13,7 +13,7 @@ export interface ServerCertificate {
 
 /** How a cluster is served. */
 export interface ServeOptions {
-  /** The certificate of a node; without it, plain HTTP. */
+  /** The certificate of a node, asked for each time it comes up; without it, plain HTTP. */
   readonly tls?: ((node: string) => ServerCertificate) | undefined
   readonly interfere?: Interfere | undefined
 }
@@ -45,7 +45,7 @@ export async function serveCluster(api: Api, options: ServeOptions = {}): Promis
     settled: () => last,
     async stop() {
       unwatch()
-      await last
+      await Promise.allSettled([last])
       await Promise.all([...doors.values()].map((door) => door.close()))
     },
   }
@@ -62,7 +62,6 @@ interface Door {
 const requestsPerConnection = 100
 
 async function openDoor(api: Api, node: string, { tls, interfere }: ServeOptions): Promise<Door> {
-  const certificate = tls?.(node)
   const over = { current: new AbortController() }
   const answered = new WeakMap<object, number>()
   const listener = (request: IncomingMessage, response: ServerResponse) => {
@@ -72,12 +71,11 @@ async function openDoor(api: Api, node: string, { tls, interfere }: ServeOptions
     const visit = { api, node, interfere, request, response, isLast, over: over.current.signal }
     respond(visit).catch(() => response.destroy())
   }
-  const make = () =>
-    certificate === undefined ? createServer(listener) : createTlsServer({ ...certificate }, listener)
+  const make = () => (tls === undefined ? createServer(listener) : createTlsServer({ ...tls(node) }, listener))
   let server: Server | undefined = make()
   const port = await listening(server, 0)
   return {
-    url: `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     async open() {
       if (server !== undefined) return
       over.current = new AbortController()

@@ -44,6 +44,28 @@ test('over TLS each node shows the certificate whose fingerprint the cluster tel
   expect(shown).toEqual([200, lab.world.node('pve2')?.fingerprint])
 })
 
+test('a node that comes back with another certificate shows it', async () => {
+  let name = 'old'
+  const { standIn, lab } = await open((cluster, node) => certificates.tls(`${name}-${cluster}`, node))
+  const shown = () =>
+    new Promise<string>((resolve, reject) => {
+      const asked = request(`${lab.url('pve2')}/`, { ca: readFileSync(certificates.ca), agent: false })
+      asked.on('socket', (socket) => {
+        socket.on('secureConnect', () => {
+          resolve(socket instanceof TLSSocket ? socket.getPeerCertificate().fingerprint256 : '')
+          asked.destroy()
+        })
+      })
+      asked.on('error', reject).end()
+    })
+  expect(await shown()).toBe(certificates.tls('old-lab', 'pve2').fingerprint)
+  name = 'new'
+  lab.world.setNodeState('pve2', 'offline')
+  lab.world.setNodeState('pve2', 'online')
+  await standIn.settled()
+  expect(await shown()).toBe(certificates.tls('new-lab', 'pve2').fingerprint)
+})
+
 test('errors stand in the reason phrase, and end the connection', async () => {
   const { lab } = await open()
   expect(await ask(lab, '/nodes/pve1/lxc/101/status/shutdown', { method: 'POST' })).toEqual({
