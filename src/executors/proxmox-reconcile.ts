@@ -113,6 +113,7 @@ function ours({ reading, sent }: Search, expected: ExpectedTask, listed: Listed 
     return (
       expected.types.includes(type) &&
       user === reading.tokenId &&
+      !reading.known.has(upid) &&
       node === expected.node &&
       (expected.vmid === undefined || id === expected.vmid) &&
       startedMs >= sentAt - clockToleranceMs &&

@@ -7,7 +7,7 @@ export interface ExpectedTask {
   readonly types: readonly string[]
   /** The guest that it is about. */
   readonly vmid?: string | undefined
-  /** Of a power action on a guest. */
+  /** Of a power action whose guest can tell that it was not done. */
   readonly power?: { readonly action: string; readonly guestPath: string } | undefined
 }
 
@@ -59,7 +59,7 @@ export function expectedTask({ method, path, body }: Request): ExpectedTask | un
   const row = onGuest.find(([verb, pattern]) => verb === method && pattern.test(below))
   const types = (kind === 'lxc' ? row?.[2] : row?.[3]) ?? []
   if (types.length === 0) return undefined
-  const action = /^status\/(\w+)$/.exec(below)?.[1]
+  const action = /^status\/(start|stop|shutdown|reboot|reset)$/.exec(below)?.[1]
   const power = action === undefined ? undefined : { action, guestPath: `/nodes/${node}/${kind}/${vmid}` }
   return { node, types, vmid, power }
 }

@@ -19,6 +19,8 @@ export interface TaskReading {
   readonly api: ProxmoxApi
   readonly clock: Clock
   readonly tokenId: string | undefined
+  /** Tasks whose writes are known: none of them belongs to a write that was lost. */
+  readonly known: Set<string>
 }
 
 const statusReply = z.object({

@@ -5,18 +5,19 @@ import type { Operation, Outcome, Request } from '../core/operation.ts'
 import { parseUpid } from '../formats/proxmox-upid.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseJson } from '../lib/json.ts'
-import { type Patience, type ProxmoxApi, proxmoxApi } from './proxmox-api.ts'
+import { type Patience, proxmoxApi } from './proxmox-api.ts'
 import { outcomeOf } from './proxmox-outcome.ts'
 import { asParameters } from './proxmox-parameters.ts'
 import { reconcileOnProxmox } from './proxmox-reconcile.ts'
-import { endOfTask } from './proxmox-task.ts'
+import { endOfTask, type TaskReading } from './proxmox-task.ts'
 
 /**
  * Performs requests on the REST API of one Proxmox VE cluster, with an API token; paths stand below /api2/json.
  * A write that starts a task ends with the task: `{"data": UPID, "exitstatus": "OK", "log": […]}`.
  */
 export function openProxmox(id: string, connection: ProxmoxConnection, clock: Clock): Executor {
-  const parts: Parts = { api: proxmoxApi(id, connection, clock), clock, tokenId: connection.tokenId }
+  const api = proxmoxApi(id, connection, clock)
+  const parts: TaskReading = { api, clock, tokenId: connection.tokenId, known: new Set() }
   return {
     async perform(operation, limits) {
       const request = requestOf(operation)
@@ -26,14 +27,8 @@ export function openProxmox(id: string, connection: ProxmoxConnection, clock: Cl
       return { ...outcome, durationMs: clock.elapsedMs() - began }
     },
     reconcile: (operation, sent) => reconcileOnProxmox(parts, requestOf(operation), sent),
-    close: async () => parts.api.close(),
+    close: async () => api.close(),
   }
-}
-
-interface Parts {
-  readonly api: ProxmoxApi
-  readonly clock: Clock
-  readonly tokenId: string | undefined
 }
 
 function requestOf(operation: Operation): Request {
@@ -41,7 +36,7 @@ function requestOf(operation: Operation): Request {
   throw new GatewayError('internal', `Proxmox VE performs requests, no ${operation.kind}s`)
 }
 
-async function performed(parts: Parts, request: Request, limits: Limits): Promise<Omit<Outcome, 'durationMs'>> {
+async function performed(parts: TaskReading, request: Request, limits: Limits): Promise<Omit<Outcome, 'durationMs'>> {
   const { api, clock, tokenId } = parts
   const { signal, timeoutMs, maxOutputBytes } = limits
   const patience: Patience = { signal, timeoutMs, maxOutputBytes, untilMs: clock.elapsedMs() + timeoutMs }
@@ -50,8 +45,18 @@ async function performed(parts: Parts, request: Request, limits: Limits): Promis
   const outcome = outcomeOf(await api.write(request, patience), asked)
   const upid = outcome.ok ? upidIn(outcome.output) : undefined
   if (upid === undefined) return outcome
+  remember(parts.known, upid)
   limits.onRef?.(upid)
   return endOfTask(parts, upid, { limits, patience })
+}
+
+const rememberedTasks = 1000
+
+/** Forgets the oldest: a lost write is looked for within minutes. */
+function remember(known: Set<string>, upid: string): void {
+  known.add(upid)
+  const [oldest] = known
+  if (known.size > rememberedTasks && oldest !== undefined) known.delete(oldest)
 }
 
 function upidIn(output: string): string | undefined {

@@ -229,6 +229,16 @@ describe('a write whose end was lost', () => {
     expect(changes(pve)).toEqual([])
   })
 
+  test('is not mistaken for the task of a later write whose answer came', async () => {
+    const { pve, executor, clock } = await standIn()
+    const sent = sentAt(clock)
+    const suspend = post('/nodes/pve1/lxc/101/status/suspend')
+    pve.fault(faults.reset('before'), { method: 'POST', times: 1 })
+    await expect(executor.perform(suspend, limits(patient))).rejects.toMatchObject({ code: 'interrupted' })
+    expect(await executor.perform(suspend, limits(patient))).toMatchObject({ ok: true })
+    expect((await executor.reconcile(suspend, sent)).state).toBe('unknown')
+  })
+
   test('is unknown when two tasks may be it', async () => {
     const { cluster, executor, clock } = await standIn()
     const name = {
