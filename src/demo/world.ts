@@ -159,10 +159,12 @@ export class World {
     for (const watch of this.#watchers) watch(next)
   }
 
-  /** A node that was booted again. */
-  setBootedAt(name: string, bootedAt: number): void {
+  /** Changes facts of a node: its load, its certificate, its upgrades. @throws TypeError when there is no such node. */
+  changeNode(name: string, change: Partial<Omit<PveNode, 'name' | 'state' | 'goneAt'>>): void {
     const node = this.#nodes.get(name)
-    if (node !== undefined) this.#nodes.set(name, { ...node, bootedAt })
+    if (node === undefined) throw new TypeError(`${this.name} has no node ${name}`)
+    this.#listen(this.now())
+    this.#nodes.set(name, { ...node, ...change })
   }
 
   /** Hears of every node whose state changes. Returns what ends the watch. */
@@ -192,11 +194,6 @@ export class World {
   /** Ends a running task before its time: its effect does not happen. */
   stopTask(task: Task): void {
     this.#failed({ ...task, endsAt: this.now() }, 'received interrupt')
-  }
-
-  /** Writes down what a request did at once. */
-  note(effect: Omit<Effect, 'at' | 'cluster'>): void {
-    this.#effects.push({ at: this.now(), cluster: this.name, ...effect })
   }
 
   #finish(task: Task): void {

@@ -64,7 +64,7 @@ const states: Readonly<Record<string, (world: World) => void>> = {
   'qemu-agent-not-running': (world) => world.changeGuest(200, { agentAnswers: false }),
   'qemu-status-after-shutdown': (world) => world.changeGuest(200, { status: 'stopped' }),
   'lxc-rrddata': (world) => world.changeGuest(101, { startedAt: world.now() }),
-  'node-rrddata': (world) => world.setBootedAt('pve1', world.now() - 600_000),
+  'node-rrddata': (world) => world.changeNode('pve1', { bootedAt: world.now() - 600_000 }),
 }
 
 function requestOf(recording: Recording, world: World): ApiRequest {
