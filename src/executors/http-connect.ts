@@ -20,7 +20,7 @@ export async function connectTo(place: Place, rules: JudgedTls, signal: AbortSig
   const socket = await opened(place, signal, 'secureConnect', () => startTls(options)).catch(async (error: unknown) => {
     throw inSettingsOf(rules, await refusedBy(place, rules, error))
   })
-  const refusal = rules.fingerprint === undefined ? undefined : pinRefusal(rules, socket.getPeerCertificate())
+  const refusal = rules.fingerprint === undefined ? undefined : pinRefusal(place, rules, socket.getPeerCertificate())
   if (refusal === undefined) return socket
   socket.destroy()
   throw refusal

@@ -27,10 +27,10 @@ export const serverNameOf = (place: Place, rules: TlsRules): { readonly serverna
 }
 
 /** Why a certificate is not the pinned one; undefined when it is. */
-export function pinRefusal(rules: JudgedTls, certificate: PeerCertificate): GatewayError | undefined {
+export function pinRefusal(place: Place, rules: JudgedTls, certificate: PeerCertificate): GatewayError | undefined {
   const found = certificate.fingerprint256
   if (found !== undefined && found.toUpperCase() === rules.fingerprint?.toUpperCase()) return undefined
-  return untrusted(`its certificate is not the pinned one`, pinLine(rules, found))
+  return untrusted(`the certificate of ${place.authority} is not the pinned one`, pinLine(rules, found))
 }
 
 /** What is wrong with a certificate by the code of the failed handshake; undefined when it failed for another reason. */

@@ -17,8 +17,6 @@ export interface Patience {
   readonly signal?: AbortSignal | undefined
   /** By the clock's elapsedMs. */
   readonly untilMs: number
-  /** What the caller allowed in all, for the message. */
-  readonly timeoutMs: number
   readonly maxOutputBytes: number
 }
 
@@ -38,9 +36,9 @@ export function proxmoxApi(id: string, connection: ProxmoxConnection, clock: Clo
   const line = { id, connection, clock, sockets, many: connection.apiUrls.length > 1 }
   return {
     read: (path, patience) =>
-      endpoints.firstThatAnswers(path, (baseUrl) => {
+      endpoints.firstThatAnswers({ path, untilMs: patience.untilMs }, (baseUrl, untilMs) => {
         const request: Request = { kind: 'request', method: 'GET', path }
-        return send({ ...line, baseUrl, request, patience })
+        return send({ ...line, baseUrl, request, patience: { ...patience, untilMs } })
       }),
     write: (request, patience) => endpoints.theOne((baseUrl) => send({ ...line, baseUrl, request, patience })),
     close: () => sockets.close(),
@@ -73,6 +71,7 @@ async function send(sending: Sending): Promise<Reply> {
 }
 
 async function answered({ clock, patience, sockets, baseUrl }: Sending, socket: Socket, ask: Ask): Promise<Reply> {
+  const began = clock.elapsedMs()
   const asked = exchange(socket, ask)
   const reply = await within({ clock, ms: leftOf(patience, clock), signal: patience.signal }, asked)
   if (reply !== undefined) {
@@ -82,7 +81,7 @@ async function answered({ clock, patience, sockets, baseUrl }: Sending, socket: 
   // On the peer too this ends what was not complete.
   socket.destroy()
   asked.catch(() => undefined)
-  throw patience.signal?.aborted ? cancelled() : late(patience.timeoutMs)
+  throw patience.signal?.aborted ? cancelled() : late(ask.place, clock.elapsedMs() - began)
 }
 
 async function connected({ connection, clock, patience, many }: Sending, place: Place): Promise<Socket> {
@@ -119,8 +118,10 @@ const leftOf = ({ untilMs }: Patience, clock: Clock): number => Math.max(1, unti
 
 const cancelled = () => new GatewayError('cancelled', 'the caller cancelled')
 
-const late = (ms: number) =>
-  new GatewayError('timeout', `no end within ${ms} ms`, { hint: 'constraints.timeout of the cluster is the limit' })
+const late = ({ authority }: Place, ms: number) =>
+  new GatewayError('timeout', `${authority} gave no answer within ${Math.round(ms)} ms`, {
+    hint: 'constraints.timeout of the cluster is the limit',
+  })
 
 /** The only place where the token is revealed. */
 function askOf({ id, connection, baseUrl, request, patience }: Sending): Ask {

@@ -4,10 +4,19 @@ import type { Reply } from './proxmox-wire.ts'
 
 const firstPauseMs = 2000
 const longestPauseMs = 60_000
+/** An answer that no other node is asked for comes within a second; a node that hangs shall not use up the whole time. */
+const answersWithinMs = 10_000
 
 interface Trouble {
   readonly untilMs: number
   readonly pauseMs: number
+}
+
+/** One read. */
+export interface Wanted {
+  readonly path: string
+  /** By the clock's elapsedMs. */
+  readonly untilMs: number
 }
 
 /** The API URLs of one cluster: which is asked next. All nodes of a cluster answer for the whole of it. */
@@ -25,20 +34,22 @@ export class ProxmoxEndpoints {
   }
 
   /** For reads: one after the other until one answers; one that failed lately comes last. @throws GatewayError of the first */
-  async firstThatAnswers(path: string, ask: (url: string) => Promise<Reply>): Promise<Reply> {
+  async firstThatAnswers(wanted: Wanted, ask: (url: string, untilMs: number) => Promise<Reply>): Promise<Reply> {
+    const { path, untilMs } = wanted
     const failures: GatewayError[] = []
     let refused: Reply | undefined
     for (const url of this.#inOrder()) {
       try {
-        const reply = await ask(url)
+        const reply = await ask(url, this.#shareOf(wanted))
         if (!isGone(reply) || namesNode(path)) return this.#answered(url, reply)
         refused ??= reply
       } catch (error) {
         const failure = GatewayError.from(error)
-        if (failure.code !== 'unreachable' && failure.code !== 'interrupted') throw failure
+        if (!worthAnother.has(failure.code)) throw failure
         failures.push(failure)
       }
       this.#failed(url)
+      if (this.#clock.elapsedMs() >= untilMs) break
     }
     if (refused !== undefined) return refused
     throw this.#nobody(failures)
@@ -54,6 +65,11 @@ export class ProxmoxEndpoints {
       if (GatewayError.from(error).code === 'unreachable') this.#failed(url)
       throw error
     }
+  }
+
+  #shareOf({ path, untilMs }: Wanted): number {
+    if (this.#urls.length === 1 || namesNode(path)) return untilMs
+    return Math.min(untilMs, this.#clock.elapsedMs() + answersWithinMs)
   }
 
   #inOrder(): readonly string[] {
@@ -90,6 +106,8 @@ export class ProxmoxEndpoints {
     })
   }
 }
+
+const worthAnother: ReadonlySet<string> = new Set(['unreachable', 'interrupted', 'timeout'])
 
 /** A node that another one could not reach (Proxmox VE API, observed 9.2). */
 const isGone = ({ status }: Reply): boolean => status >= 595 && status <= 599

@@ -19,7 +19,7 @@ const daySeconds = 86_400
 /** What became of a write whose end was lost, by the account that Proxmox VE keeps of its tasks. It only reads, and never guesses. */
 export async function reconcileOnProxmox(reading: TaskReading, request: Request, sent: Sent): Promise<Reconciled> {
   const untilMs = reading.clock.elapsedMs() + lookForMs
-  const patience: Patience = { untilMs, timeoutMs: lookForMs, maxOutputBytes: 4 * 1024 * 1024 }
+  const patience: Patience = { untilMs, maxOutputBytes: 4 * 1024 * 1024 }
   const search = { reading, patience, sent }
   try {
     if (sent.ref !== undefined) return await byTask(search, sent.ref)

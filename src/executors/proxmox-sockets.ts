@@ -15,10 +15,15 @@ export class ProxmoxSockets {
 
   /** The one used last; the others may rest until they are too old. */
   take(baseUrl: string): Socket | undefined {
-    const kept = this.#kept.get(baseUrl)?.pop()
-    kept?.release()
-    kept?.socket.ref()
-    return kept?.socket
+    for (;;) {
+      const kept = this.#kept.get(baseUrl)?.pop()
+      if (kept === undefined) return undefined
+      const { socket, release } = kept
+      release()
+      // What was said without being asked is no answer to the next request.
+      if (socket.destroyed || socket.readableLength > 0) socket.destroy()
+      else return socket.ref()
+    }
   }
 
   /** Keeps a connection, or closes it when there are enough. What the peer says or does on it meanwhile ends it. */

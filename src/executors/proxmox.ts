@@ -23,7 +23,7 @@ export function openProxmox(id: string, connection: ProxmoxConnection, clock: Cl
       const request = requestOf(operation)
       if (limits.signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled before it began')
       const began = clock.elapsedMs()
-      const outcome = await performed(parts, request, limits)
+      const outcome = cut(await performed(parts, request, limits), limits.maxOutputBytes)
       return { ...outcome, durationMs: clock.elapsedMs() - began }
     },
     reconcile: (operation, sent) => reconcileOnProxmox(parts, requestOf(operation), sent),
@@ -39,15 +39,26 @@ function requestOf(operation: Operation): Request {
 async function performed(parts: TaskReading, request: Request, limits: Limits): Promise<Omit<Outcome, 'durationMs'>> {
   const { api, clock, tokenId } = parts
   const { signal, timeoutMs, maxOutputBytes } = limits
-  const patience: Patience = { signal, timeoutMs, maxOutputBytes, untilMs: clock.elapsedMs() + timeoutMs }
+  const patience: Patience = { signal, maxOutputBytes, untilMs: clock.elapsedMs() + timeoutMs }
   const asked = { request, tokenId }
   if (request.method === 'GET') return outcomeOf(await api.read(asParameters(request).path, patience), asked)
-  const outcome = outcomeOf(await api.write(request, patience), asked)
+  const roomy = { ...patience, maxOutputBytes: Math.max(maxOutputBytes, roomForUpid) }
+  const outcome = outcomeOf(await api.write(request, roomy), asked)
   const upid = outcome.ok ? upidIn(outcome.output) : undefined
   if (upid === undefined) return outcome
   remember(parts.known, upid)
   limits.onRef?.(upid)
   return endOfTask(parts, upid, { limits, patience })
+}
+
+/** The answer to a write is read whole: a UPID that was cut off would make a success of a task that only began. */
+const roomForUpid = 64 * 1024
+
+function cut<O extends Omit<Outcome, 'durationMs'>>(outcome: O, maxBytes: number): O {
+  const bytes = Buffer.from(outcome.output)
+  if (bytes.length <= maxBytes) return outcome
+  const output = new TextDecoder().decode(bytes.subarray(0, maxBytes), { stream: true })
+  return { ...outcome, output, truncated: true }
 }
 
 const rememberedTasks = 1000

@@ -67,7 +67,7 @@ describe('a certificate', () => {
     const error = await failure(connectionTo(service.url, { caFile: authority.ca, fingerprint }), get('/'))
     expect(error).toMatchObject({
       code: 'unreachable',
-      message: expect.stringContaining('certificate is not the pinned one'),
+      message: expect.stringContaining('is not the pinned one'),
     })
     expect(service.seen).toEqual([])
   })

@@ -139,6 +139,25 @@ describe('a cluster with several API URLs', () => {
 
   const failing = () => replaying({ ...version, cutAfter: 0 })
 
+  test('of which one hangs is read from the next, and the one that hangs comes last from then on', async () => {
+    const clock = movedClock()
+    const [mute, good] = [await silent(), await replaying(version)]
+    const executor = executorAt([mute.url, good.url], { verify: true }, clock)
+    const reading = executor.perform(get('/version'), limits({ timeoutMs: 30_000 }))
+    await eventually(() => mute.requests() === 1, 'the one that hangs is asked')
+    clock.advance(10_000)
+    expect(await reading).toMatchObject({ ok: true })
+    expect(await executor.perform(get('/version'), limits())).toMatchObject({ ok: true })
+    expect([mute.requests(), good.requests.length]).toEqual([1, 2])
+  })
+
+  /** Takes requests and answers none. */
+  async function silent() {
+    const service = await serve(() => undefined)
+    open.push({ stop: service.close })
+    return { url: service.url, requests: () => service.seen.length }
+  }
+
   test('is not asked elsewhere about a node that is gone: another way makes no difference', async () => {
     const dead = { ...gone, path: '/nodes/pve3/status' }
     const [first, second] = [await replaying(dead), await replaying(dead)]

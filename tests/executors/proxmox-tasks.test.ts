@@ -71,6 +71,13 @@ describe('a task of Proxmox VE', () => {
     expect(outcome).toMatchObject({ ok: false, errorOutput: "you can't start a vm if it's a template" })
   })
 
+  test('is waited for however little output is wanted', async () => {
+    const { pve, executor } = await standIn()
+    const outcome = await executor.perform(start(102), limits({ ...patient, maxOutputBytes: 10 }))
+    expect(outcome).toMatchObject({ ok: true, truncated: true, output: '{"data":"U' })
+    expect(changes(pve)).toEqual(['started 102'])
+  })
+
   test('is asked about at its own node, its name encoded, more and more seldom', async () => {
     const { pve, executor, clock } = await standIn()
     pve.fault(faults.taskNeverEnds())
