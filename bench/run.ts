@@ -4,19 +4,22 @@ import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { version } from '../src/lib/version.ts'
 import { shown, table } from './figures.ts'
+import { manyHosts } from './hosts.ts'
 import { load } from './load.ts'
 import { ask, makePlace, type Place, type Running, startHttp } from './servers.ts'
 import { memorySlope } from './slope.ts'
 import { coldStart } from './start.ts'
 import { tokenCosts } from './tokens.ts'
 
-/** `bun run bench` measures all; --quick measures shorter. Prints Markdown and writes bench/results.md. */
+/** `bun run bench` measures all and writes bench/results.md; --quick is shorter; `--only machines` only prints that part. */
 process.chdir(resolve(import.meta.dirname, '..'))
 const quick = process.argv.includes('--quick')
+const onlyMachines = process.argv.join(' ').includes('--only machines')
 
 async function main(): Promise<void> {
   for (const args of [[], ['bench/bare.ts', 'dist/bare']])
     execFileSync('sh', ['.ci/build', ...args], { stdio: 'inherit' })
+  if (onlyMachines) return console.log(await manyHosts(quick ? 40 : 200))
   const place = makePlace()
   try {
     const sections = [
@@ -24,6 +27,8 @@ async function main(): Promise<void> {
       '## Cold start to the first `initialize` answer over stdio',
       await coldStart(place, quick ? 5 : 20),
       ...(await overHttp(place)),
+      '## Many machines over SSH',
+      await manyHosts(quick ? 40 : 200),
     ]
     const text = `${sections.join('\n\n')}\n`
     console.log(text)
