@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import type { Terminal, World } from './cli/command.ts'
+import type { OpenWorld, Terminal } from './cli/command.ts'
 import { openTerminal } from './cli/terminal.ts'
 import { severityLine } from './config/problem.ts'
 import { defaultStateDir, readSettings, type Settings } from './config/settings.ts'
@@ -16,29 +16,23 @@ import { openState, type State } from './state/open.ts'
 /** What the process is given by its surroundings. The world is opened when a command first needs it. */
 export function openWorld(process: NodeJS.Process): { readonly terminal: Terminal; world(): OpenWorld } {
   const terminal = openTerminal(process)
-  return { terminal, world: () => worldOf(process, terminal) }
+  return { terminal, world: () => worldOf(process, process.env, terminal) }
 }
 
-/** A world, and the end of it. */
-export interface OpenWorld extends World {
-  /** Closes the stores that were opened. */
-  close(): void
-}
-
-function worldOf(process: NodeJS.Process, terminal: Terminal): OpenWorld {
+function worldOf(process: NodeJS.Process, env: NodeJS.ProcessEnv, terminal: Terminal): OpenWorld {
   const uid = process.getuid?.() ?? 0
-  const settings = settingsOf(process.env)
+  const settings = settingsOf(env)
   const log = logger(settings.logLevel, (line) => terminal.err(line), systemClock.now)
-  const stateDir = settings.stateDir ?? defaultStateDir(process.env, { uid, home: homedir() })
+  const stateDir = settings.stateDir ?? defaultStateDir(env, { uid, home: homedir() })
   let state: State | undefined
   // What serves and calls is loaded when it is needed: `tailops --help` needs none of it.
   const app = async () => {
     const { openApp } = await import('./gateway-app.ts')
     state ??= stateIn(stateDir, process, log)
-    return openApp({ settings, state, log, stateDir, uid, process })
+    return openApp({ settings, state, log, stateDir, uid, process, env })
   }
   return {
-    env: process.env,
+    env,
     terminal,
     stateDir,
     user: `cli:${uid}`,
@@ -50,6 +44,9 @@ function worldOf(process: NodeJS.Process, terminal: Terminal): OpenWorld {
     },
     app,
     serveStdio: () => serveStdioAtOnce(process, app),
+    clock: systemClock,
+    random: Math.random,
+    elsewhere: (places) => worldOf(process, { ...env, ...places }, terminal),
     close: () => state?.close(),
   }
 }

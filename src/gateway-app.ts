@@ -37,6 +37,8 @@ export interface Parts {
   readonly stateDir: string
   readonly uid: number
   readonly process: NodeJS.Process
+  /** Of the process, or as a command has it otherwise. */
+  readonly env: NodeJS.ProcessEnv
 }
 
 /** A gateway that can be called and served. */
@@ -203,9 +205,9 @@ function loadGateway(parts: Lasting): Loaded {
 const ignore = () => undefined
 
 /** @throws GatewayError invalid_config with every problem of the file */
-function configOf({ process, uid, log }: Parts): ReadConfig {
-  const file = defaultConfigPath(process.env, { uid, home: homedir(), exists: existsSync })
-  const { config, problems } = loadTargets(file, process.env)
+function configOf({ env, uid, log }: Parts): ReadConfig {
+  const file = defaultConfigPath(env, { uid, home: homedir(), exists: existsSync })
+  const { config, problems } = loadTargets(file, env)
   const warnings = problems.filter(({ severity }) => severity === 'warning')
   for (const problem of warnings) log.warn('configuration', { problem: severityLine(problem) })
   if (config !== undefined) return { config, file, warnings: warnings.length }

@@ -1,5 +1,5 @@
-import { type OpenWorld, openWorld } from './app.ts'
-import type { Terminal } from './cli/command.ts'
+import { openWorld } from './app.ts'
+import type { OpenWorld, Terminal } from './cli/command.ts'
 import { commands } from './cli/index.ts'
 import { GatewayError } from './core/errors.ts'
 import { nearest } from './lib/nearest.ts'

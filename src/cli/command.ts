@@ -1,5 +1,6 @@
 import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
 import type { Tool } from '../core/tool.ts'
+import type { Clock } from '../lib/clock.ts'
 
 /** One command of the command line; one file each. */
 export interface CliCommand {
@@ -25,6 +26,17 @@ export interface World {
   app(): Promise<App>
   /** Serves MCP over stdin and stdout until the client closes stdin, or a signal ends it. @throws GatewayError invalid_config */
   serveStdio(): Promise<void>
+  readonly clock: Clock
+  /** From 0 up to, not including, 1. */
+  random(): number
+  /** The same outside with another configuration and state directory; who opens it closes it. */
+  elsewhere(places: { readonly TAILOPS_CONFIG: string; readonly TAILOPS_STATE_DIR: string }): OpenWorld
+}
+
+/** A world, and the end of it. */
+export interface OpenWorld extends World {
+  /** Closes the stores that were opened. */
+  close(): void
 }
 
 /** A loaded gateway, ready to be asked or served. */

@@ -32,5 +32,6 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./approvals.ts'),
   },
   { name: 'audit', summary: 'verify, show and export the log of every call', load: () => import('./audit.ts') },
+  { name: 'demo', summary: 'serve a simulated fleet to play with', load: () => import('./demo.ts') },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]

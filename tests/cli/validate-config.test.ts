@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { World } from '../../src/cli/command.ts'
 import validateConfig from '../../src/cli/validate-config.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tailops-validate-'))
 const file = (name: string) => join(folder, name)
@@ -42,6 +43,11 @@ async function run(argv: readonly string[], env: Readonly<Record<string, string>
     version: '0.0.0',
     app: () => Promise.reject(new TypeError('validate-config needs no gateway')),
     serveStdio: () => Promise.reject(new TypeError('validate-config needs no gateway')),
+    clock: systemClock,
+    random: () => 0.5,
+    elsewhere: () => {
+      throw new TypeError('validate-config has one place')
+    },
   }
   return { code: await validateConfig.run(argv, world), out, err }
 }

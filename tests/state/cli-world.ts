@@ -1,4 +1,5 @@
 import type { Terminal, World } from '../../src/cli/command.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { StateWorld } from './state-world.ts'
 
 /** A command line on a state directory of its own: what a person types and sees. */
@@ -35,6 +36,11 @@ export class CliWorld extends StateWorld {
       version: '0.0.0',
       app: () => Promise.reject(new TypeError('these commands need no gateway')),
       serveStdio: () => Promise.reject(new TypeError('these commands need no gateway')),
+      clock: systemClock,
+      random: () => 0.5,
+      elsewhere: () => {
+        throw new TypeError('these commands have one place')
+      },
     }
   }
 }
