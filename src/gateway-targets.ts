@@ -82,6 +82,7 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
   const look = backgroundRead(executors.of)
   const sources = sourcesOf(read.config.targets, {
     store: state.fleet,
+    now: systemClock.now,
     read: (target, operation) => look(target, operation, over.signal),
   })
   const watch = openWatch({ ...parts, store: state.fleet, clock: systemClock, random: Math.random, sources })

@@ -29,6 +29,9 @@ export const findings = {
   should_run: z.object({ vmids: z.array(z.number()), unread: z.number() }),
   /** The first certificate to expire, by node. */
   certificates: z.array(z.object({ node: z.string(), not_after: z.number(), subject: z.string().optional() })),
+  /** What the token may not read, as `Sys.Audit on /`, and how many seconds each node's clock is ahead of ours. */
+  access: z.object({ missing: z.array(z.string()) }),
+  clocks: z.array(z.object({ node: z.string(), ahead_s: z.number() })),
   /** Packages to update, by node. */
   updates: z.array(z.object({ node: z.string(), packages: z.number() })),
 } as const

@@ -12,11 +12,18 @@ import type { WatchedSource } from './watch.ts'
 
 const inspectEveryMs = 15 * 60_000
 
+export interface ClusterParts {
+  readonly store: FleetStore
+  now(): Date
+  /** A GET of its API. @throws GatewayError */
+  read(path: string): Promise<Outcome>
+}
+
 /** A cluster as a source of the fleet: looked at on its interval, and at once when its task log has news. */
 export function clusterSource(
   cluster: string,
   { discovery }: Pick<ProxmoxConnection, 'discovery'>,
-  { store, read }: { readonly store: FleetStore; read(path: string): Promise<Outcome> },
+  { store, now, read }: ClusterParts,
 ): WatchedSource {
   const addresses: AddressBook = new Map()
   return {
@@ -28,7 +35,7 @@ export function clusterSource(
     inspect: {
       everyMs: inspectEveryMs,
       async run(at) {
-        store.keepFindings(cluster, await inspectCluster({ known: store.resourcesOf(cluster), at, read }))
+        store.keepFindings(cluster, await inspectCluster({ known: store.resourcesOf(cluster), at, now, read }))
       },
     },
   }

@@ -9,7 +9,10 @@ import {
   certificatesReply,
   contentReply,
   guestStartReply,
+  missingReads,
   notBackedUpReply,
+  permissionsReply,
+  timeReply,
   updatesReply,
   versionReply,
 } from '../formats/proxmox-inventory.ts'
@@ -21,6 +24,7 @@ import { inParallel } from './in-parallel.ts'
 export interface Inspection {
   readonly known: readonly Resource[]
   readonly at: Date
+  now(): Date
   /** A GET of its API. */
   read(path: string): Promise<Outcome>
 }
@@ -33,6 +37,10 @@ export async function inspectCluster(inspection: Inspection): Promise<Findings> 
     backups: () => backups(inspection),
     should_run: () => shouldRun(inspection),
     certificates: () => certificates(inspection),
+    access: async () => ({
+      missing: [...missingReads(await data(inspection, '/access/permissions', permissionsReply))],
+    }),
+    clocks: () => clocks(inspection),
     updates: () => updates(inspection),
   }
   const found = await Promise.all(
@@ -137,3 +145,14 @@ const updates = (inspection: Inspection) =>
     node,
     packages: (await data(inspection, `/nodes/${encodeURIComponent(node)}/apt/update`, updatesReply)).length,
   })).then((rows) => [...rows])
+
+/** To the second, as far as the answer's own way allows. */
+async function clocks(inspection: Inspection) {
+  const rows = await inParallel(online(inspection), async (node) => {
+    const asked = inspection.now().getTime()
+    const { time } = await data(inspection, `/nodes/${encodeURIComponent(node)}/time`, timeReply)
+    const between = (asked + inspection.now().getTime()) / 2000
+    return { node, ahead_s: Math.round(time - between) }
+  })
+  return [...rows]
+}

@@ -12,16 +12,17 @@ interface Reached extends Target {
 
 export interface SourceParts {
   readonly store: FleetStore
+  now(): Date
   /** Ends with the signal of the sources. @throws GatewayError */
   read(target: Target, operation: Operation): Promise<Outcome>
 }
 
 /** What tells of the fleet: each target that there is something to be seen on. */
-export function sourcesOf(targets: readonly Reached[], { store, read }: SourceParts): readonly WatchedSource[] {
+export function sourcesOf(targets: readonly Reached[], { store, now, read }: SourceParts): readonly WatchedSource[] {
   return targets.flatMap((target): readonly WatchedSource[] => {
     const { connection } = target
     if (connection.kind === 'proxmox' && connection.discovery.enabled)
-      return [clusterSource(target.id, connection, { store, read: (path) => read(target, get(path)) })]
+      return [clusterSource(target.id, connection, { store, now, read: (path) => read(target, get(path)) })]
     return []
   })
 }

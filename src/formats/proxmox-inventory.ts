@@ -34,3 +34,23 @@ export const certificatesReply = z.array(
 
 /** `data` of `GET /nodes/{node}/apt/update`; only how many they are is used. */
 export const updatesReply = z.array(z.unknown())
+
+/** `data` of `GET /nodes/{node}/time`: seconds since 1970. */
+export const timeReply = z.object({ time: z.coerce.number() })
+
+/** `data` of `GET /access/permissions`: privileges by path, each with whether it holds below the path too. */
+export const permissionsReply = z.record(z.string(), z.record(z.string(), z.coerce.number()))
+
+/** What discovery reads needs these, and where. */
+const neededToRead = [
+  ['VM.Audit', '/vms'],
+  ['Sys.Audit', '/nodes'],
+  ['Datastore.Audit', '/storage'],
+] as const
+
+/** The privileges for reading everything that are missing: `Sys.Audit on /nodes`. */
+export function missingReads(permissions: z.output<typeof permissionsReply>): readonly string[] {
+  const holds = (privilege: string, path: string) =>
+    permissions['/']?.[privilege] === 1 || permissions[path]?.[privilege] === 1
+  return neededToRead.flatMap(([privilege, path]) => (holds(privilege, path) ? [] : [`${privilege} on ${path}`]))
+}

@@ -71,7 +71,7 @@ export async function openFleetWorld(
       if (executor === undefined) throw new TypeError(`no executor of ${name}`)
       return executor.perform(get(path), limits)
     }
-    const source = clusterSource(name, { discovery: quietDiscovery }, { store: state.fleet, read })
+    const source = clusterSource(name, { discovery: quietDiscovery }, { store: state.fleet, now: clock.now, read })
     return inspects ? source : { ...source, inspect: undefined }
   })
   const watch = openWatch({
