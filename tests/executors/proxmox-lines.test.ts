@@ -74,6 +74,14 @@ describe('a connection to Proxmox VE', () => {
     expect(replay.connections.length).toBe(2)
   })
 
+  test('that ends after 100 requests, as pveproxy ends it, costs no read', async () => {
+    const pve = await openStandIn({ clusters: [{ name: 'a' }] })
+    open.push(pve)
+    const executor = executorAt([pve.cluster('a').url('pve1')])
+    for (let n = 0; n < 210; n++) expect((await executor.perform(get('/version'), limits())).ok).toBe(true)
+    expect(pve.requests.length).toBe(210)
+  })
+
   test('is closed after an error, as pveproxy closes it', async () => {
     const replay = await replaying(version)
     const executor = executorAt([replay.url])
