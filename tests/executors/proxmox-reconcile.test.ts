@@ -4,6 +4,7 @@ import { post } from '../../src/core/operation.ts'
 import { type HastyClock, hastyClock } from '../support/hasty-clock.ts'
 import { faults } from '../support/pve/faults.ts'
 import type { Replayed } from '../support/pve/replay.ts'
+import { checkRequest, documented, documentedPath } from '../support/pve/schema.ts'
 import { changes, patient, start, taskReplies, taskWorlds, upid } from '../support/pve/task-world.ts'
 import { limits } from './conformance.ts'
 
@@ -165,6 +166,37 @@ describe('a write whose end was lost', () => {
       state: 'unknown',
       reason: expect.stringContaining('node pve1 does not answer'),
     })
+  })
+})
+
+describe('what the executor asks by itself', () => {
+  test('is documented, with its parameters', async () => {
+    const { replay, executor, clock } = await replaying(taskReplies('OK', ['line'], 10))
+    await executor.perform(start(101), limits({ ...patient, onProgress: () => undefined }))
+    await executor.reconcile(post('/nodes/pve1/lxc/102/status/stop'), { at: clock.now(), step: 's' })
+    const empty = await replaying([{ ...listed('Sat, 21 Nov 2026 03:29:18 GMT'), headers: [], body: { data: [] } }])
+    await empty.executor.reconcile(post('/nodes/pve1/lxc/102/status/stop'), { at: empty.clock.now(), step: 's' })
+    const asked = new Set([...replay.requests, ...empty.replay.requests].filter((line) => line.startsWith('GET ')))
+    const found = [...asked].map((line) => {
+      const [path = '', query = ''] = line.slice(4).split('?')
+      const template = documentedPath(path) ?? ''
+      const parts = path.split('/').map(decodeURIComponent)
+      const inPath = template
+        .split('/')
+        .flatMap((part, index) => (part.startsWith('{') ? [[part.slice(1, -1), parts[index] ?? '']] : []))
+      const params = Object.fromEntries([...inPath, ...new URLSearchParams(query)])
+      return [template, documented[template]?.['GET'] === undefined, checkRequest('GET', template, params)]
+    })
+    expect(found.filter(([, missing, wrong]) => missing !== false || wrong !== undefined)).toEqual([])
+    expect(new Set(found.map(([template]) => template))).toEqual(
+      new Set([
+        '/nodes/{node}/tasks/{upid}/status',
+        '/nodes/{node}/tasks/{upid}/log',
+        '/nodes/{node}/tasks',
+        '/cluster/tasks',
+        '/nodes/{node}/lxc/{vmid}/status/current',
+      ]),
+    )
   })
 })
 
