@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FleetChange, Resource, SourceState } from '../../src/core/fleet.ts'
+import { type Facts, type FleetChange, type Resource, replay, type SourceState } from '../../src/core/fleet.ts'
 import type { FleetUpdate } from '../../src/core/fleet-ports.ts'
-import { StateWorld } from './state-world.ts'
+import { StateWorld, startWorker } from './state-world.ts'
 
 const at = new Date('2026-03-01T12:00:00Z')
 
@@ -135,4 +135,23 @@ describe('the store of the fleet', () => {
     expect(readdirSync(world.dir).some((name) => name.startsWith('fleet.db.corrupt-'))).toBe(true)
     expect(existsSync(join(world.dir, 'tailops.db'))).toBe(true)
   })
+})
+
+test('after kill -9 in the middle of looks, changes and state agree', async () => {
+  using world = new StateWorld()
+  for (const looks of [1, 7, 40]) {
+    const worker = startWorker(world.dir, 'look')
+    let seen = 0
+    worker.stdout.on('data', (chunk) => {
+      seen += String(chunk).split('.').length - 1
+      if (seen >= looks) worker.kill('SIGKILL')
+    })
+    await new Promise((resolve) => worker.on('close', resolve))
+    const { fleet } = world.open()
+    const replayed = fleet.changesSince(0, 1_000_000).reduce<ReadonlyMap<string, Facts>>(replay, new Map())
+    const known = Object.fromEntries(fleet.resources().map(({ id, facts }) => [id, facts]))
+    expect(Object.fromEntries(replayed)).toEqual(known)
+    expect(fleet.newest).toBeGreaterThan(0)
+    world.close()
+  }
 })
