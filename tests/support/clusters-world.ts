@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { capabilities } from '../../src/core/capability.ts'
+import type { Policy } from '../../src/core/policy.ts'
+import { defaultConstraints, type Target } from '../../src/core/target.ts'
+import { openContacts } from '../../src/executors/contacts.ts'
+import { openProxmox } from '../../src/executors/proxmox.ts'
+import { clusterSource } from '../../src/fleet/cluster-source.ts'
+import { openWatch, type Watch } from '../../src/fleet/watch.ts'
+import { backgroundRead } from '../../src/gateway/background-read.ts'
+import { type Call, call, type Gateway } from '../../src/gateway/call.ts'
+import { openJobs } from '../../src/gateway/jobs.ts'
+import type { CallResult } from '../../src/gateway/result.ts'
+import type { Clock } from '../../src/lib/clock.ts'
+import { logger } from '../../src/lib/log.ts'
+import { randomId } from '../../src/lib/random-id.ts'
+import { openState, type State } from '../../src/state/open.ts'
+import { tools } from '../../src/tools/index.ts'
+import { connectionTo, quietDiscovery } from './fleet-world.ts'
+import { alice } from './gateway-world.ts'
+import { hastyClock } from './hasty-clock.ts'
+import { openStandIn, type StandIn, type StandInOptions } from './pve/stand-in.ts'
+
+/** The whole way of a call to simulated clusters: gateway, stores, executors; all tools. Time passes as fast as it can. */
+export interface ClustersWorld {
+  readonly standIn: StandIn
+  readonly gateway: Gateway
+  readonly state: State
+  readonly watch: Watch
+  readonly clock: Clock
+  ask(tool: string, input?: Record<string, unknown>, more?: Partial<Call>): Promise<CallResult>
+  stop(): Promise<void>
+}
+
+export interface ClustersOptions extends Pick<StandInOptions, 'clusters'> {
+  readonly policy?: Policy
+}
+
+const everything: Policy = { rules: [{ id: 'all', effect: 'allow' }] }
+
+export async function openClustersWorld({ clusters, policy = everything }: ClustersOptions): Promise<ClustersWorld> {
+  const clock = hastyClock()
+  const standIn = await openStandIn({ clusters, clock })
+  const dir = mkdtempSync(join(tmpdir(), 'tailops-clusters-'))
+  const log = logger('error', () => undefined, clock.now)
+  const process = { id: 'test', isAlive: () => true }
+  const state = openState({ dir, now: clock.now, newId: randomId, process, log })
+  const contacts = openContacts(clock)
+  const targets = standIn.clusters.map(
+    ({ name }): Target => ({
+      id: name,
+      kind: 'proxmox',
+      tags: [],
+      capabilities,
+      constraints: defaultConstraints,
+      cluster: name,
+      prefixes: [],
+    }),
+  )
+  const executors = new Map(
+    standIn.clusters.map((cluster) => {
+      const { name } = cluster
+      return [name, contacts.watched(name, openProxmox(name, connectionTo(cluster), clock))]
+    }),
+  )
+  const executor = ({ id }: Target) => {
+    const found = executors.get(id)
+    if (found === undefined) throw new TypeError(`no executor of ${id}`)
+    return found
+  }
+  const { approvals, audit, journal, outputs, fleet } = state
+  const gateway: Gateway = {
+    tools,
+    targets: { all: targets, executor },
+    policy,
+    approvals,
+    audit,
+    journal,
+    outputs,
+    fleet,
+    jobs: openJobs(clock),
+    clock,
+    log,
+    version: 'test',
+    newId: () => randomId(),
+  }
+  const look = backgroundRead(executor)
+  const over = new AbortController()
+  const sources = targets.map((target) => {
+    const read = (path: string) => look(target, { kind: 'request', method: 'GET', path }, over.signal)
+    return clusterSource(target.id, { discovery: quietDiscovery }, { store: fleet, now: clock.now, read })
+  })
+  const watch = openWatch({ sources, store: fleet, clock, log, random: () => 0.5, changed: () => undefined })
+  return {
+    standIn,
+    gateway,
+    state,
+    watch,
+    clock,
+    ask(name, input = {}, more = {}) {
+      const tool = tools.find((candidate) => candidate.name === name)
+      if (tool === undefined) throw new TypeError(`no tool ${name}`)
+      return call(gateway, { tool, input, caller: alice, signal: new AbortController().signal, ...more })
+    },
+    async stop() {
+      over.abort()
+      await gateway.jobs.idle()
+      await Promise.all([...executors.values()].map((one) => one.close()))
+      state.close()
+      await standIn.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
