@@ -1,6 +1,7 @@
-/** How long since, in the largest unit that fits: `5m`, `3h`, `2d`. */
+/** How long since, in the largest unit that fits: `12s`, `5m`, `3h`, `2d`. */
 export function since(at: Date | number, now: Date): string {
   const seconds = Math.max(0, Math.round((now.getTime() - Number(at)) / 1000))
+  if (seconds < 60) return `${seconds}s`
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m`
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`
 }

@@ -13,6 +13,7 @@ import getContainerList from './get_container_list.ts'
 import getContainerLogs from './get_container_logs.ts'
 import getContainerStats from './get_container_stats.ts'
 import getDockerNetworks from './get_docker_networks.ts'
+import getFleetState from './get_fleet_state.ts'
 import getJob from './get_job.ts'
 import getNetworkIoCounters from './get_network_io_counters.ts'
 import getNetworkStatus from './get_network_status.ts'
@@ -29,6 +30,9 @@ import listTargets from './list_targets.ts'
 import manageContainer from './manage_container.ts'
 import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
+import proxmoxListBridges from './proxmox_list_bridges.ts'
+import proxmoxListStorage from './proxmox_list_storage.ts'
+import proxmoxStorageContent from './proxmox_storage_content.ts'
 import pullDockerImage from './pull_docker_image.ts'
 import runCommand from './run_command.ts'
 import testPortConnectivity from './test_port_connectivity.ts'
@@ -52,6 +56,7 @@ export const tools: readonly Tool[] = [
   getContainerLogs,
   getContainerStats,
   getDockerNetworks,
+  getFleetState,
   getJob,
   getNetworkIoCounters,
   getNetworkStatus,
@@ -68,6 +73,9 @@ export const tools: readonly Tool[] = [
   manageContainer,
   manageService,
   pingHost,
+  proxmoxListBridges,
+  proxmoxListStorage,
+  proxmoxStorageContent,
   pullDockerImage,
   runCommand,
   testPortConnectivity,
