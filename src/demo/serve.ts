@@ -143,13 +143,14 @@ function reset(response: ServerResponse): void {
 }
 
 function write(
-  { response, isLast }: Visit,
+  { api, response, isLast }: Visit,
   { status, reason, body, location }: ApiReply,
   { half }: Interference,
 ): void {
   const whole = body === undefined ? '' : JSON.stringify(body)
   const headers = {
     server: 'pve-api-daemon/3.0',
+    date: new Date(api.world.now()).toUTCString(),
     'cache-control': 'max-age=0',
     pragma: 'no-cache',
     connection: status >= 400 || isLast ? 'close' : 'Keep-Alive',

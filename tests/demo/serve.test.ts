@@ -77,6 +77,15 @@ test('errors stand in the reason phrase, and end the connection', async () => {
   expect((await ask(lab, '/version')).connection).toBe('Keep-Alive')
 })
 
+test('answers bear the time of the simulated clock', async () => {
+  const { clock, lab } = await open()
+  clock.advance(3_600_000)
+  const headers = { authorization: `PVEAPIToken=${lab.tokenId}=${lab.tokenSecret}` }
+  const response = await fetch(`${lab.urls[0]}/api2/json/version`, { headers })
+  await response.text()
+  expect(response.headers.get('date')).toBe('Thu, 01 Jan 2026 01:00:00 GMT')
+})
+
 test('a connection ends after a hundred answers', async () => {
   const { lab } = await open()
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
