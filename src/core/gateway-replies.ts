@@ -145,6 +145,8 @@ export const changesReply = z.object({
       seq: z.number(),
       at: z.coerce.date(),
       id: text,
+      /** As it is called now; left out when it is gone. */
+      name: fact.optional(),
       kind,
       what: z.enum(['created', 'deleted', 'changed']),
       fields: z.record(text, z.tuple([fact.nullable(), fact.nullable()])),

@@ -19,7 +19,7 @@ export const changesOf = (fleet: FleetStore, since: number, limit: number): Json
   epoch: fleet.epoch,
   oldest: fleet.oldest,
   newest: fleet.newest,
-  changes: fleet.changesSince(since, limit).map(changeOf),
+  changes: fleet.changesSince(since, limit).map((change) => changeOf(change, fleet)),
   sources: fleet.sources().map(sourceOf),
 })
 
@@ -50,10 +50,11 @@ const findingOf = (findings: Findings = {}): Json =>
     Object.entries(findings).map(([name, { at, data, error }]) => [name, { at: at.toISOString(), data, error }]),
   )
 
-const changeOf = ({ seq, at, id, kind, what, fields, cause }: KeptChange): Json => ({
+const changeOf = ({ seq, at, id, kind, what, fields, cause }: KeptChange, fleet: FleetStore): Json => ({
   seq,
   at: at.toISOString(),
   id,
+  name: fleet.find(id)?.facts['name'],
   kind,
   what,
   fields: plain(fields),

@@ -26,6 +26,20 @@ export const resources: readonly ResourceOfTool[] = [
     args: { limit: 50 },
   },
   {
+    uri: fleetResources[0],
+    name: 'changes of the fleet',
+    description: 'What changed in the fleet lately.',
+    tool: 'get_fleet_changes',
+    args: {},
+  },
+  {
+    uri: fleetResources[1],
+    name: 'state of the fleet',
+    description: 'The whole fleet as last seen.',
+    tool: 'get_fleet_state',
+    args: {},
+  },
+  {
     uri: targetList,
     name: 'targets',
     description: 'What this gateway looks after, and what you may do there.',

@@ -13,6 +13,7 @@ import getContainerList from './get_container_list.ts'
 import getContainerLogs from './get_container_logs.ts'
 import getContainerStats from './get_container_stats.ts'
 import getDockerNetworks from './get_docker_networks.ts'
+import getFleetChanges from './get_fleet_changes.ts'
 import getFleetState from './get_fleet_state.ts'
 import getJob from './get_job.ts'
 import getNetworkIoCounters from './get_network_io_counters.ts'
@@ -31,12 +32,20 @@ import manageContainer from './manage_container.ts'
 import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
 import proxmoxListBridges from './proxmox_list_bridges.ts'
+import proxmoxListGuests from './proxmox_list_guests.ts'
+import proxmoxListNodes from './proxmox_list_nodes.ts'
+import proxmoxListSnapshots from './proxmox_list_snapshots.ts'
 import proxmoxListStorage from './proxmox_list_storage.ts'
+import proxmoxListTasks from './proxmox_list_tasks.ts'
+import proxmoxNodeStatus from './proxmox_node_status.ts'
 import proxmoxStorageContent from './proxmox_storage_content.ts'
+import proxmoxTaskStatus from './proxmox_task_status.ts'
 import pullDockerImage from './pull_docker_image.ts'
 import runCommand from './run_command.ts'
+import runDiscovery from './run_discovery.ts'
 import testPortConnectivity from './test_port_connectivity.ts'
 import traceroute from './traceroute.ts'
+import triageFleet from './triage_fleet.ts'
 import updateDockerContainer from './update_docker_container.ts'
 import updateSystemPackages from './update_system_packages.ts'
 import writeFile from './write_file.ts'
@@ -56,6 +65,7 @@ export const tools: readonly Tool[] = [
   getContainerLogs,
   getContainerStats,
   getDockerNetworks,
+  getFleetChanges,
   getFleetState,
   getJob,
   getNetworkIoCounters,
@@ -74,12 +84,20 @@ export const tools: readonly Tool[] = [
   manageService,
   pingHost,
   proxmoxListBridges,
+  proxmoxListGuests,
+  proxmoxListNodes,
+  proxmoxListSnapshots,
   proxmoxListStorage,
+  proxmoxListTasks,
+  proxmoxNodeStatus,
   proxmoxStorageContent,
+  proxmoxTaskStatus,
   pullDockerImage,
   runCommand,
+  runDiscovery,
   testPortConnectivity,
   traceroute,
+  triageFleet,
   updateDockerContainer,
   updateSystemPackages,
   writeFile,

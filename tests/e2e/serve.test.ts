@@ -151,7 +151,12 @@ describe('prompts, resources, completion', () => {
   test('resources say what their tools say, by the same rights', async () => {
     const client = await connected(everything)
     const { resources } = await client.listResources()
-    expect(resources.map(({ uri }) => uri)).toEqual(['audit://recent', 'targets://list'])
+    expect(resources.map(({ uri }) => uri)).toEqual([
+      'audit://recent',
+      'fleet://changes',
+      'fleet://state',
+      'targets://list',
+    ])
     const { contents } = await client.readResource({ uri: 'targets://list' })
     expect(JSON.stringify(contents)).toContain('local')
     await expect(client.readResource({ uri: 'file:///etc/passwd' })).rejects.toThrow()

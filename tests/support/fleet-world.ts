@@ -37,7 +37,11 @@ export const quietDiscovery: Discovery = {
   exclude: {},
 }
 
-export const connectionTo = ({ urls, tokenId, tokenSecret }: StandInCluster): ProxmoxConnection => ({
+export const connectionTo = ({
+  urls,
+  tokenId,
+  tokenSecret,
+}: Pick<StandInCluster, 'urls' | 'tokenId' | 'tokenSecret'>): ProxmoxConnection => ({
   kind: 'proxmox',
   apiUrls: urls,
   nodes: {},
