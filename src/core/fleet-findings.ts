@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const findings = {
   /** `{ version: '9.2.11' }` */
   version: z.object({ version: z.string() }),
-  /** Tasks that failed within a day, newest first; and what has one running: vmids and the like. */
+  /** Tasks that failed within a day, newest first; and what has one running: vmids and the like, `vzdump@pve1` where one is for many. */
   tasks: z.object({
     failed: z.array(
       z.object({

@@ -15,12 +15,15 @@ function ofCluster(view: FleetView, cluster: Resource, thresholds: Thresholds): 
   const { source } = cluster
   const state = view.sources.find((candidate) => candidate.source === source)
   const own = view.resources.filter((resource) => resource.source === source)
-  const unmeasured = [...(state?.gaps ?? []).map((gap) => `${source}: ${gap}`)]
+  // What is known of it is old: nothing can be claimed of today.
+  if (state?.health === 'unreachable') return { problems: reach(view, state), unmeasured: [`${source}: all of it`] }
+  const unmeasured = [...lastLookFailed(view, state), ...(state?.gaps ?? []).map((gap) => `${source}: ${gap}`)]
   const problems = [
-    ...reach(view, state),
     ...quorum(view, cluster),
     ...own.filter(({ kind }) => kind === 'node').flatMap((node) => ofNode(view, node, { own, thresholds })),
-    ...own.filter(({ kind }) => kind === 'storage').flatMap((storage) => ofStorage(storage, thresholds)),
+    ...own
+      .filter(({ kind }) => kind === 'storage')
+      .flatMap((storage) => ofStorage(storage, { own, state, thresholds })),
     ...tasks(view, source, unmeasured),
     ...certificates(view, source, { thresholds, unmeasured }),
     ...updates(view, source, unmeasured),
@@ -28,8 +31,13 @@ function ofCluster(view: FleetView, cluster: Resource, thresholds: Thresholds): 
   return { problems, unmeasured }
 }
 
-function reach(view: FleetView, state: SourceState | undefined): readonly Problem[] {
-  if (state?.health !== 'unreachable') return []
+function lastLookFailed(view: FleetView, state: SourceState | undefined): readonly string[] {
+  if (state?.error === undefined) return []
+  const age = state.seenAt === undefined ? 'never' : `${since(state.seenAt, view.now)} ago`
+  return [`${state.source}: the last look failed (${state.error}); what is said of it was seen ${age}`]
+}
+
+function reach(view: FleetView, state: SourceState): readonly Problem[] {
   const seen = state.seenAt === undefined ? 'never seen' : `last seen ${since(state.seenAt, view.now)} ago`
   const evidence = `${state.error ?? 'no answer'}; ${seen}`
   return [{ severity: 'critical', where: state.source, problem: 'does not answer', evidence }]
@@ -37,7 +45,7 @@ function reach(view: FleetView, state: SourceState | undefined): readonly Proble
 
 function quorum(view: FleetView, { source, facts, since: at }: Resource): readonly Problem[] {
   if (facts['status'] !== 'no quorum') return []
-  const evidence = `no quorum for ${since(at, view.now)}: nothing can be started or changed`
+  const evidence = `no quorum for ${since(at, view.now)} or longer: nothing can be started or changed`
   return [{ severity: 'critical', where: source, problem: 'cluster without quorum', evidence }]
 }
 
@@ -51,7 +59,7 @@ function ofNode(
     const there = own.filter((guest) => guest.facts['node'] === facts['name'] && /^(lxc|qemu)$/.test(guest.kind))
     const names = there.map(({ facts: { name = '' } }) => String(name))
     const guests = there.length === 0 ? 'no guests there' : `${count(there.length, 'guest')} there: ${some(names)}`
-    const evidence = `${String(facts['status'])} for ${since(node.since, view.now)}; ${guests}`
+    const evidence = `${String(facts['status'])} for ${since(node.since, view.now)} or longer; ${guests}`
     return [{ severity: 'critical', where: id, problem: 'node offline', evidence }]
   }
   return [...full(id, 'root file system', use['disk_pct'], thresholds), ...memory(id, use['mem_pct'])]
@@ -70,12 +78,28 @@ function full(where: string, what: string, pct: number | undefined, { fullPct }:
   return [{ severity: pct < 95 ? 'high' : 'critical', where, problem: `${what} nearly full`, evidence }]
 }
 
-function ofStorage({ id, facts, use }: Resource, thresholds: Thresholds): readonly Problem[] {
+interface Around {
+  /** Everything of the same cluster. */
+  readonly own: readonly Resource[]
+  readonly state: SourceState | undefined
+  readonly thresholds: Thresholds
+}
+
+function ofStorage({ id, facts, use }: Resource, { own, state, thresholds }: Around): readonly Problem[] {
   const status = String(facts['status'])
+  const problems = full(id, 'storage', use['used_pct'], thresholds)
+  if (status === 'available') return problems
+  const problem = 'storage not available'
+  if (status !== 'unknown') return [...problems, { severity: 'high', where: id, problem, evidence: status }]
+  const nodes = own.filter(({ kind, facts: { name } }) => kind === 'node' && [undefined, name].includes(facts['node']))
+  const online = nodes.filter(({ facts: node }) => node['status'] === 'online')
+  const isHidden = state?.gaps.some((gap) => gap.startsWith(`${id} `)) === true
   // Of an offline node the node itself is the problem.
-  if (status === 'unknown') return []
-  if (status === 'available') return full(id, 'storage', use['used_pct'], thresholds)
-  return [{ severity: 'high', where: id, problem: 'storage not available', evidence: status }]
+  if (online.length === 0 || isHidden) return []
+  // Which nodes have a shared storage is not listed: it may be those that are offline.
+  const isCertain = online.length === nodes.length
+  const evidence = `no online node reports it${isCertain ? '' : '; it may belong to those that are offline'}`
+  return [{ severity: isCertain ? 'high' : 'medium', where: id, problem, evidence }]
 }
 
 function tasks(view: FleetView, source: string, unmeasured: string[]): readonly Problem[] {
@@ -84,7 +108,9 @@ function tasks(view: FleetView, source: string, unmeasured: string[]): readonly 
     unmeasured.push(`${source}: failed tasks: ${finding?.error ?? 'not inspected yet'}`)
     return []
   }
-  const groups = Map.groupBy(finding.data.failed, ({ type, id = '' }) => `${type} ${id}`)
+  const groups = Map.groupBy(finding.data.failed.filter(isWorthTelling(view, source)), ({ type, id = '', node }) =>
+    id === '' ? `${type} @${node}` : `${type} ${id}`,
+  )
   return [...groups.values()].flatMap((same): readonly Problem[] => {
     const [newest] = same
     if (newest === undefined) return []
@@ -97,6 +123,21 @@ function tasks(view: FleetView, source: string, unmeasured: string[]): readonly 
       { severity: isBackup ? 'high' : 'medium', where, problem: isBackup ? 'backup failed' : 'task failed', evidence },
     ]
   })
+}
+
+/** Consoles end with errors when their window is closed; a guest that was backed up since has its backup. */
+function isWorthTelling(view: FleetView, source: string) {
+  const backups = found(view, source, findings.backups)
+  const newest = backups !== undefined && 'data' in backups ? backups.data.newest : {}
+  return ({
+    type,
+    id = '',
+    ended,
+  }: {
+    readonly type: string
+    readonly id?: string | undefined
+    readonly ended: number
+  }) => !/^(vnc|spice|term)/.test(type) && !(type === 'vzdump' && (newest[id] ?? 0) > ended)
 }
 
 function certificates(
@@ -112,7 +153,7 @@ function certificates(
   return finding.data.flatMap(({ node, not_after }): readonly Problem[] => {
     const days = Math.floor((not_after * 1000 - view.now.getTime()) / 86_400_000)
     if (days >= thresholds.certificateDays) return []
-    const evidence = days < 0 ? `expired ${-days} days ago` : `expires in ${count(days, 'day')}`
+    const evidence = days < 0 ? `expired ${since(not_after * 1000, view.now)} ago` : `expires in ${count(days, 'day')}`
     const severity = days < 0 ? 'critical' : days < 7 ? 'high' : 'medium'
     return [{ severity, where: `node:${source}/${node}`, problem: 'certificate due', evidence }]
   })

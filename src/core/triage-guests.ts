@@ -6,7 +6,8 @@ import { count, since, some } from './triage-words.ts'
 
 /** Containers and VMs of all clusters. What many have in common is one problem that names them. */
 export function guestProblems(view: FleetView, thresholds: Thresholds): Triaged {
-  const guests = view.resources.filter(({ kind }) => kind === 'lxc' || kind === 'qemu')
+  const lost = new Set(view.sources.filter(({ health }) => health === 'unreachable').map(({ source }) => source))
+  const guests = view.resources.filter(({ kind, source }) => (kind === 'lxc' || kind === 'qemu') && !lost.has(source))
   const bySource = Map.groupBy(guests, ({ source }) => source)
   const parts = [...bySource].map(([source, own]) => ofSource(view, { source, guests: own }, thresholds))
   return { problems: parts.flatMap((part) => part.problems), unmeasured: parts.flatMap((part) => part.unmeasured) }
@@ -21,7 +22,7 @@ function ofSource(view: FleetView, guests: Guests, thresholds: Thresholds): Tria
   const unmeasured: string[] = []
   const problems = [
     ...stopped(view, guests, unmeasured),
-    ...locked(view, guests),
+    ...locked(view, guests, unmeasured),
     ...tight(guests),
     ...withoutBackup(view, guests, { thresholds, unmeasured }),
     ...withoutAgent(guests),
@@ -40,26 +41,39 @@ function stopped(view: FleetView, { source, guests }: Guests, unmeasured: string
   }
   const { vmids, unread } = finding.data
   if (unread > 0) unmeasured.push(`${source}: onboot of ${count(unread, 'stopped guest')} could not be read`)
-  return guests
-    .filter(({ id, facts }) => facts['status'] === 'stopped' && vmids.includes(Number(id.split('/')[1])))
-    .map(({ id, facts, since: at }) => ({
-      severity: 'high',
-      where: id,
-      problem: 'stopped, but should run',
-      evidence: `${String(facts['name'] ?? '')} has onboot=1, stopped for ${since(at, view.now)} or longer`,
-    }))
+  return (
+    guests
+      // What has a lock is stopped by whoever locked it: a backup, a migration.
+      .filter(({ facts }) => facts['status'] === 'stopped' && facts['lock'] === undefined)
+      .filter(({ id }) => vmids.includes(Number(id.split('/')[1])))
+      .map(({ id, facts, since: at }) => ({
+        severity: 'high',
+        where: id,
+        problem: 'stopped, but should run',
+        evidence: `${String(facts['name'] ?? 'it')} has onboot=1, stopped for ${since(at, view.now)} or longer`,
+      }))
+  )
 }
 
-function locked(view: FleetView, { source, guests }: Guests): readonly Problem[] {
+/** Longer after the list of tasks a lock may be that of a task which began since. */
+const sameTimeMs = 60_000
+
+function locked(view: FleetView, { source, guests }: Guests, unmeasured: string[]): readonly Problem[] {
+  // A suspended VM is locked for good reason.
+  const all = guests.filter(({ facts }) => facts['lock'] !== undefined && facts['lock'] !== 'suspended')
   const finding = found(view, source, findings.tasks)
-  const running = finding !== undefined && 'data' in finding ? finding.data.running : undefined
-  return guests.flatMap(({ id, facts }): readonly Problem[] => {
-    const { lock } = facts
-    const isAtWork = running === undefined || running.includes(id.split('/')[1] ?? '')
-    // A suspended VM is locked for good reason.
-    if (lock === undefined || lock === 'suspended' || isAtWork) return []
-    const evidence = `lock=${String(lock)} while no task of it runs; changes are refused until it is unlocked`
-    return [{ severity: 'medium', where: id, problem: 'lock left over', evidence }]
+  if (finding === undefined || 'error' in finding) {
+    if (all.length > 0) unmeasured.push(`${source}: whether the locks of ${some(all.map(nameOf))} are left over`)
+    return []
+  }
+  const { running } = finding.data
+  return all.flatMap(({ id, seenAt, facts: { lock, node } }): readonly Problem[] => {
+    // A task of several guests is listed by its node.
+    if (running.includes(id.split('/')[1] ?? '') || running.includes(`vzdump@${String(node)}`)) return []
+    const isSameTime = seenAt.getTime() - finding.at.getTime() <= sameTimeMs
+    const ran = isSameTime ? 'no task of it runs' : `no task of it ran ${since(finding.at, view.now)} ago`
+    const evidence = `lock=${String(lock)} while ${ran}; changes are refused until it is unlocked`
+    return [{ severity: isSameTime ? 'medium' : 'low', where: id, problem: 'lock left over', evidence }]
   })
 }
 
@@ -67,7 +81,7 @@ const tight = ({ guests }: Guests): readonly Problem[] =>
   guests.flatMap(({ id, kind, use }): readonly Problem[] => {
     const pct = use['mem_pct'] ?? 0
     // What a VM has cached counts as used there.
-    if (pct < (kind === 'lxc' ? 95 : 98)) return []
+    if (pct < (kind === 'lxc' ? 90 : 98)) return []
     return [{ severity: 'medium', where: id, problem: 'memory pressure', evidence: `memory ${pct} % used` }]
   })
 
@@ -81,25 +95,32 @@ function withoutBackup(
     unmeasured.push(`${source}: backups: ${finding?.error ?? 'not inspected yet'}`)
     return []
   }
-  const { newest, unread } = finding.data
+  const { newest, unread, unprotected = [] } = finding.data
   unmeasured.push(...unread.map((storage) => `${source}: backups on ${storage}`))
   const kept = guests.filter(({ facts }) => facts['template'] !== true)
   const limit = view.now.getTime() / 1000 - thresholds.backupDays * 86_400
-  const ageOf = (guest: Resource) => newest[guest.id.split('/')[1] ?? '']
+  const vmidOf = ({ id }: Resource) => id.split('/')[1] ?? ''
+  const ageOf = (guest: Resource) => newest[vmidOf(guest)]
   const never = kept.filter((guest) => ageOf(guest) === undefined)
   const old = kept.filter((guest) => (ageOf(guest) ?? limit) < limit)
-  const problem = (list: readonly Resource[], what: string): readonly Problem[] =>
-    list.length === 0
-      ? []
-      : [
-          {
-            severity: 'medium',
-            where: source,
-            problem: what,
-            evidence: `${count(list.length, 'guest')}: ${some(list.map(nameOf))}`,
-          },
-        ]
-  return [...problem(old, `no backup for ${thresholds.backupDays} days`), ...problem(never, 'no backup at all')]
+  const inNoJob = kept.filter((guest) => !never.includes(guest) && unprotected.includes(Number(vmidOf(guest))))
+  const doubt = [
+    unread.length === 0
+      ? ''
+      : `; unless on ${unread.map((storage) => storage.split(':')[0]).join(', ')}, which was not read`,
+    kept.length > 1 && never.length === kept.length ? '; perhaps the token may not list backups' : '',
+  ].join('')
+  const aged = (guest: Resource) => `${nameOf(guest)}: ${since((ageOf(guest) ?? 0) * 1000, view.now)}`
+  const problem = (list: readonly string[], what: string, more: Partial<Problem> = {}): readonly Problem[] => {
+    if (list.length === 0) return []
+    const evidence = `${count(list.length, 'guest')}: ${some(list)}${doubt}`
+    return [{ severity: 'medium', where: source, problem: what, evidence, ...more }]
+  }
+  return [
+    ...problem(old.map(aged), `no backup for ${count(thresholds.backupDays, 'day')}`),
+    ...problem(never.map(nameOf), 'no backup at all'),
+    ...problem(inNoJob.map(nameOf), 'in no backup job', { severity: 'low' }),
+  ]
 }
 
 function withoutAgent({ source, guests }: Guests): readonly Problem[] {

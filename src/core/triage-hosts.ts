@@ -1,10 +1,10 @@
 import type { FleetView, Problem, Triaged } from './fleet-view.ts'
 import { since } from './triage-words.ts'
 
-/** Hosts that are targets themselves. */
+/** Hosts that are targets themselves, and Docker engines: every source that is no cluster. */
 export function hostProblems(view: FleetView): Triaged {
-  const hosts = new Set(view.resources.filter(({ kind }) => kind === 'host').map(({ source }) => source))
-  const states = view.sources.filter(({ source }) => hosts.has(source))
+  const clusters = new Set(view.resources.filter(({ kind }) => kind === 'cluster').map(({ source }) => source))
+  const states = view.sources.filter(({ source }) => !clusters.has(source))
   return {
     problems: states.flatMap(({ source, health, seenAt, error }): readonly Problem[] => {
       if (health !== 'unreachable') return []
@@ -18,7 +18,8 @@ export function hostProblems(view: FleetView): Triaged {
 
 /** Docker containers. */
 export function containerProblems(view: FleetView): Triaged {
-  const containers = view.resources.filter(({ kind }) => kind === 'container')
+  const lost = new Set(view.sources.filter(({ health }) => health === 'unreachable').map(({ source }) => source))
+  const containers = view.resources.filter(({ kind, source }) => kind === 'container' && !lost.has(source))
   const problems = containers.flatMap(({ id, facts, since: at }): readonly Problem[] => {
     const { status, health, exit_code: exit } = facts
     const age = since(at, view.now)
@@ -29,7 +30,8 @@ export function containerProblems(view: FleetView): Triaged {
     if (status === 'restarting')
       return [{ severity: 'high', where: id, problem: 'restarts again and again', evidence: `restarting for ${age}` }]
     if (status === 'dead') return [{ severity: 'medium', where: id, problem: 'dead', evidence: `dead for ${age}` }]
-    if (status === 'exited' && exit !== undefined && exit !== 0)
+    // 143: it was asked to stop, and did.
+    if (status === 'exited' && exit !== undefined && exit !== 0 && exit !== 143)
       return [
         {
           severity: 'medium',

@@ -72,7 +72,9 @@ async function tasks(inspection: Inspection) {
     .toSorted((a, b) => (b.endtime ?? 0) - (a.endtime ?? 0))
     .slice(0, tasksKept)
     .map(({ node, type, id, user, endtime = 0, status = '' }) => ({ node, type, id, user, ended: endtime, status }))
-  return { failed, running: all.flatMap((task) => (taskEnd(task) === 'running' && task.id ? [task.id] : [])) }
+  const running = all.filter((task) => taskEnd(task) === 'running')
+  // A backup of many guests has no id of its own.
+  return { failed, running: running.map(({ id, type, node }) => id || `${type}@${node}`) }
 }
 
 const online = ({ known }: Inspection): readonly string[] =>
