@@ -98,7 +98,10 @@ export const proxmoxConnection = z.object({
     .describe('API token: user@realm!name.'),
   token_secret: secret().optional().describe('The secret of the token.'),
   verify: z.boolean().optional().describe('Check the certificate. Default: true.'),
-  fingerprint: text().optional().describe('SHA-256 fingerprint of the one certificate accepted.'),
+  fingerprint: listOf(text()).optional().meta({
+    description: 'SHA-256 fingerprints of the certificates accepted; each node has its own.',
+    type: 'text or list of texts',
+  }),
   ca_file: localPath().optional().describe('PEM file of the authority that signed it (pve-root-ca.pem).'),
   region: text().optional().describe('The same as region of the target.'),
   tier: text().optional().describe('The same as tier of the target.'),

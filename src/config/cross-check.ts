@@ -113,7 +113,12 @@ function http(path: Path, { connection = {}, endpoints = {} }: RawOf<'http'>): r
       ? [error([...path, 'endpoints', name, 'risk'], `cannot be read for ${method}`, 'write risk: write, or use GET')]
       : [],
   )
-  return [...missing, ...twice, ...reads, ...fingerprint([...at, 'tls', 'fingerprint'], connection.tls?.fingerprint)]
+  return [
+    ...missing,
+    ...twice,
+    ...reads,
+    ...fingerprints([...at, 'tls', 'fingerprint'], [connection.tls?.fingerprint ?? []].flat()),
+  ]
 }
 
 function proxmox(path: Path, { connection = {} }: RawOf<'proxmox'>, declared: Declared): readonly Finding[] {
@@ -129,11 +134,14 @@ function proxmox(path: Path, { connection = {} }: RawOf<'proxmox'>, declared: De
   const trust = unchecked
     ? [warning([...at, 'verify'], 'is off: anyone may answer', 'add the fingerprint of the certificate')]
     : []
-  return [...missing, ...nodes, ...trust, ...fingerprint([...at, 'fingerprint'], connection.fingerprint)]
+  return [...missing, ...nodes, ...trust, ...fingerprints([...at, 'fingerprint'], connection.fingerprint ?? [])]
 }
 
-function fingerprint(path: Path, value: string | undefined): readonly Finding[] {
-  if (value === undefined || /^([0-9a-f]{2}:){31}[0-9a-f]{2}$/i.test(value)) return []
+function fingerprints(path: Path, values: readonly string[]): readonly Finding[] {
   const hint = 'write 32 hexadecimal bytes with colons, as openssl x509 -fingerprint -sha256 prints them'
-  return [warning(path, 'is no SHA-256 fingerprint: no certificate will match', hint)]
+  return values.flatMap((value, index) => {
+    if (/^([0-9a-f]{2}:){31}[0-9a-f]{2}$/i.test(value)) return []
+    const at = values.length === 1 ? path : [...path, index]
+    return [warning(at, 'is no SHA-256 fingerprint: no certificate will match', hint)]
+  })
 }

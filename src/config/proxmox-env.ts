@@ -130,12 +130,17 @@ function connection(prefixes: readonly string[], reading: Reading): ProxmoxConne
     prefixes,
     tokenId,
     tokenSecret: secret === undefined ? undefined : new Secret(secret),
-    tls: { verify: verifies(reading), fingerprint: read('FINGERPRINT') },
+    tls: { verify: verifies(reading), fingerprints: fingerprints(read) },
     defaults: { node: read('DEFAULT_NODE'), storage: read('DEFAULT_STORAGE'), bridge: read('DEFAULT_BRIDGE') },
     discovery: discovery(undefined, { config: '/', home: undefined }),
     region: read('REGION'),
     tier: read('TIER'),
   }
+}
+
+function fingerprints(read: Reading['read']): readonly string[] | undefined {
+  const listed = words(read('FINGERPRINT'))
+  return listed.length === 0 ? undefined : listed
 }
 
 function oldTokenId(read: Reading['read']): string | undefined {

@@ -62,8 +62,8 @@ export interface TlsRules {
   readonly certFile?: string | undefined
   readonly keyFile?: string | undefined
   readonly serverName?: string | undefined
-  /** SHA-256, hexadecimal bytes with colons. */
-  readonly fingerprint?: string | undefined
+  /** The certificates accepted, any of them: SHA-256, hexadecimal bytes with colons. Left out: by its chain. */
+  readonly fingerprints?: readonly string[] | undefined
 }
 
 /** One named request. */

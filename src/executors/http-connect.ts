@@ -3,7 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
 import type { Place } from './http-path.ts'
-import { checkName, type JudgedTls, pinRefusal, serverNameOf, trustRefusal } from './http-trust.ts'
+import { checkName, isPinned, type JudgedTls, pinRefusal, serverNameOf, trustRefusal } from './http-trust.ts'
 
 /**
  * A connection on which the peer is who it should be; nothing was sent on it yet. Proxy variables play no part.
@@ -20,7 +20,7 @@ export async function connectTo(place: Place, rules: JudgedTls, signal: AbortSig
   const socket = await opened(place, signal, 'secureConnect', () => startTls(options)).catch(async (error: unknown) => {
     throw inSettingsOf(rules, await refusedBy(place, rules, error))
   })
-  const refusal = rules.fingerprint === undefined ? undefined : pinRefusal(place, rules, socket.getPeerCertificate())
+  const refusal = isPinned(rules) ? pinRefusal(place, rules, socket.getPeerCertificate()) : undefined
   if (refusal === undefined) return socket
   socket.destroy()
   throw refusal
@@ -55,7 +55,7 @@ function tlsOptions(place: Place, rules: JudgedTls): ConnectionOptions {
     host: place.host,
     port: place.port,
     ALPNProtocols: ['http/1.1'],
-    rejectUnauthorized: rules.verify && rules.fingerprint === undefined,
+    rejectUnauthorized: rules.verify && !isPinned(rules),
     checkServerIdentity: checkName(place, rules),
     ...serverNameOf(place, rules),
     ...(rules.caFile !== undefined && { ca: fileOf('ca_file', rules.caFile) }),

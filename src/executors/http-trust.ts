@@ -26,11 +26,16 @@ export const serverNameOf = (place: Place, rules: TlsRules): { readonly serverna
   return isIP(name) === 0 ? { servername: name } : {}
 }
 
-/** Why a certificate is not the pinned one; undefined when it is. */
+/** Whether only named certificates are accepted. */
+export const isPinned = ({ fingerprints = [] }: TlsRules): boolean => fingerprints.length > 0
+
+/** Why a certificate is none of the pinned ones; undefined when it is one of them. */
 export function pinRefusal(place: Place, rules: JudgedTls, certificate: PeerCertificate): GatewayError | undefined {
   const found = certificate.fingerprint256
-  if (found !== undefined && found.toUpperCase() === rules.fingerprint?.toUpperCase()) return undefined
-  return untrusted(`the certificate of ${place.authority} is not the pinned one`, pinLine(rules, found))
+  const pins = rules.fingerprints ?? []
+  if (found !== undefined && pins.some((pin) => pin.toUpperCase() === found.toUpperCase())) return undefined
+  const what = pins.length === 1 ? 'is not the pinned one' : `is none of the ${pins.length} pinned ones`
+  return untrusted(`the certificate of ${place.authority} ${what}`, pinLine(rules, found))
 }
 
 /** What is wrong with a certificate by the code of the failed handshake; undefined when it failed for another reason. */

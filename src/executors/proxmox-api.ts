@@ -90,7 +90,11 @@ async function connected({ connection, clock, patience, many }: Sending, place: 
   const ms = Math.min(connection.connectTimeoutMs ?? (many ? 4000 : 10_000), leftOf(patience, clock))
   const over = follow(signal)
   try {
-    const connecting = connectTo(place, { ...connection.tls, settings: settingsOf(many) }, over.signal)
+    const connecting = connectTo(
+      place,
+      { ...connection.tls, settings: settingsOf(many, connection.tls.fingerprints ?? []) },
+      over.signal,
+    )
     const socket = await within({ clock, ms, signal }, connecting)
     if (socket !== undefined) return socket
     connecting.then(
@@ -107,11 +111,15 @@ async function connected({ connection, clock, patience, many }: Sending, place: 
   }
 }
 
-/** Every node has a certificate of its own, signed by the cluster's authority (Proxmox VE, observed 9.2). */
-const settingsOf = (many: boolean) => ({
+/** Every node has a certificate of its own, signed by the cluster's authority (Proxmox VE, observed 9.2): a further one is added. */
+const settingsOf = (many: boolean, known: readonly string[]) => ({
   url: 'api_url',
-  pin: (fingerprint: string) =>
-    `fingerprint: "${fingerprint}"${many ? ' (of this node alone; for all nodes a copy of their /etc/pve/pve-root-ca.pem as ca_file)' : ''}`,
+  pin(found: string) {
+    const pins = (many ? [...known, found] : [found]).map((pin) => JSON.stringify(pin))
+    const line = `fingerprint: ${pins.length === 1 ? pins[0] : `[${pins.join(', ')}]`}`
+    if (!many) return line
+    return `${line} (each node has its own; for all nodes a copy of their /etc/pve/pve-root-ca.pem as ca_file)`
+  },
 })
 
 const leftOf = ({ untilMs }: Patience, clock: Clock): number => Math.max(1, untilMs - clock.elapsedMs())

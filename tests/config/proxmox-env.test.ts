@@ -27,12 +27,18 @@ test('clusters of the environment become targets that grant reading, the first o
     prefixes: ['prod-'],
     region: 'eu',
     defaults: { node: 'pve1' },
+    tls: { verify: true, fingerprints: undefined },
   })
   expect(targets[1]?.connection).toMatchObject({
     apiUrls: ['https://pve-b:8006', 'https://pve-c:8006'],
     prefixes: ['dr-'],
   })
   expect(JSON.stringify(targets)).not.toContain('hush')
+})
+
+test('pins of the environment are a list, one a node', () => {
+  const { targets } = environmentClusters({ ...two, PROXMOX_CLUSTER_alpha_FINGERPRINT: 'AA:BB, CC:DD' }, [])
+  expect(targets[0]?.connection).toMatchObject({ tls: { fingerprints: ['AA:BB', 'CC:DD'] } })
 })
 
 test('patterns may be JSON, and must name a cluster', () => {

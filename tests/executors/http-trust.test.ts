@@ -29,9 +29,9 @@ describe('a certificate', () => {
     const error = await failure(connectionTo(url), get('/'))
     expect(error.message).toMatch(/^the certificate of localhost:\d+ is self-signed; accepted with/)
     expect(error.message).toContain(`tls: { fingerprint: "${fingerprintOf(own)}" }`)
-    expect((await perform(connectionTo(url, { fingerprint: fingerprintOf(own).toLowerCase() }), get('/'))).output).toBe(
-      'fine',
-    )
+    expect(
+      (await perform(connectionTo(url, { fingerprints: [fingerprintOf(own).toLowerCase()] }), get('/'))).output,
+    ).toBe('fine')
     expect((await perform(connectionTo(url, { caFile: own.cert }), get('/'))).output).toBe('fine')
     expect((await perform(connectionTo(url, { verify: false }), get('/'))).output).toBe('fine')
   })
@@ -64,7 +64,10 @@ describe('a certificate', () => {
   test('that is not the pinned one is refused although its chain verifies, before anything is sent', async () => {
     const service = await serving(authority.sign('renewed', ['DNS:localhost']))
     const fingerprint = fingerprintOf(authority.selfSigned('before'))
-    const error = await failure(connectionTo(service.url, { caFile: authority.ca, fingerprint }), get('/'))
+    const error = await failure(
+      connectionTo(service.url, { caFile: authority.ca, fingerprints: [fingerprint] }),
+      get('/'),
+    )
     expect(error).toMatchObject({
       code: 'unreachable',
       message: expect.stringContaining('is not the pinned one'),

@@ -222,14 +222,31 @@ describe('the certificate of a node', () => {
       message: expect.stringContaining(line),
     })
     await expect(reading({ verify: true })).rejects.not.toMatchObject({ message: expect.stringContaining('tls: {') })
-    expect(await reading({ verify: true, fingerprint })).toMatchObject({ ok: true })
-    expect(await reading({ verify: true, fingerprint: fingerprint.toLowerCase() })).toMatchObject({ ok: true })
+    expect(await reading({ verify: true, fingerprints: [fingerprint] })).toMatchObject({ ok: true })
+    expect(await reading({ verify: true, fingerprints: [fingerprint.toLowerCase()] })).toMatchObject({ ok: true })
+  })
+
+  test('of a further node is refused with the line that has the known pins too, and that line serves for all', async () => {
+    const [first = '', second = '', third = ''] = standIn.clusters[0]?.urls ?? []
+    const pins = ['pve1', 'pve2'].map((node) => certificates.tls('a', node).fingerprint)
+    const only = { verify: true, fingerprints: pins.slice(0, 1) }
+    await expect(reading(only, [second, third])).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining(
+        `accepted with fingerprint: ["${pins[0]}", "${pins[1]}"] (each node has its own`,
+      ),
+    })
+    for (const url of [first, second])
+      expect(await reading({ verify: true, fingerprints: pins }, [url])).toMatchObject({ ok: true })
+    await expect(reading({ verify: true, fingerprints: pins }, [third])).rejects.toMatchObject({
+      message: expect.stringContaining('is none of the 2 pinned ones'),
+    })
   })
 
   test('that changed since it was pinned is refused before the token is sent', async () => {
     const before = standIn.requests.length
     const { fingerprint } = certificates.tls('a', 'pve2')
-    await expect(reading({ verify: true, fingerprint })).rejects.toMatchObject({
+    await expect(reading({ verify: true, fingerprints: [fingerprint] })).rejects.toMatchObject({
       code: 'unreachable',
       message: expect.stringMatching(/is not the pinned one; accepted with fingerprint: "/),
     })
