@@ -97,6 +97,9 @@ export interface ProxmoxConnection {
   readonly prefixes: readonly string[]
   readonly tokenId?: string | undefined
   readonly tokenSecret?: Secret | undefined
+  /** Logs in with a password instead of an API token: `gw@pve`. */
+  readonly username?: string | undefined
+  readonly password?: Secret | undefined
   readonly tls: TlsRules
   readonly defaults: {
     readonly node?: string | undefined

@@ -61,6 +61,9 @@ export const outputReply = z.object({
 /** GET /health */
 export const healthReply = z.object({
   version: text,
+  gateway: z
+    .object({ id: text.optional(), name: text.optional(), segment: text.optional(), problem: text.optional() })
+    .optional(),
   uptime_s: z.number(),
   config: text,
   loaded_at: z.coerce.date(),

@@ -32,8 +32,28 @@ export const privateNetworks: readonly string[] = [
   'fe80::/10',
 ]
 
-/** Where clouds hand out credentials: AWS, Azure, GCP and others; AWS over IPv6; Alibaba. */
-const metadataAddresses: readonly string[] = ['169.254.169.254', 'fd00:ec2::254', '100.100.100.200']
+/**
+ * Where clouds hand out credentials or configuration, by their own documentation:
+ * - 169.254.169.254, fd00:ec2::254: AWS "Instance metadata service" (the first of Azure, GCP, OpenStack and others too)
+ * - fd20:ce::254: GCP "View and query VM metadata" (IPv6-only instances)
+ * - 169.254.170.2: AWS ECS "Task IAM role"; 169.254.170.23, fd00:ec2::23: AWS EKS "EKS Pod Identity"
+ * - 168.63.129.16: Azure "What is IP address 168.63.129.16" (WireServer)
+ * - 100.100.100.200: Alibaba "Instance metadata"; 192.0.0.192: Oracle Cloud Infrastructure Classic "Retrieving instance metadata"
+ */
+const metadataAddresses: readonly string[] = [
+  '169.254.169.254',
+  'fd00:ec2::254',
+  'fd20:ce::254',
+  '169.254.170.2',
+  '169.254.170.23',
+  'fd00:ec2::23',
+  '168.63.129.16',
+  '100.100.100.200',
+  '192.0.0.192',
+]
+
+/** Names of the same: GCP "View and query VM metadata", AWS "Instance metadata" (`instance-data`). */
+const metadataName = /^(metadata(\.google\.internal|\.goog)?|instance-data(\.ec2\.internal)?)\.?$/i
 
 /** Which version of IP is wanted. */
 export type Family = '4' | '6' | undefined
@@ -52,7 +72,7 @@ export interface Pinned {
  * @throws GatewayError denied, not_found, unsupported_target
  */
 export async function pin(host: string, family: Family, { read, target }: Context): Promise<Pinned> {
-  const found = parseAddress(host) === undefined ? await resolve(host, target, read) : [host]
+  const found = parseAddress(host) === undefined ? (await resolve(host, target, read)).addresses : [host]
   const wanted = found.filter((address) => family === undefined || familyOf(address) === family)
   if (wanted.length === 0) {
     throw new GatewayError('not_found', `${host} has no IPv${family} address: ${found.join(', ')}`, {
@@ -64,6 +84,27 @@ export async function pin(host: string, family: Family, { read, target }: Contex
   return { address, family: familyOf(address) }
 }
 
+/** Where a request goes: every address of its host is allowed, and one of them is asked. */
+export interface Destination {
+  readonly address: string
+  /** Of the resolver on the target; undefined where nothing was resolved, or its clock told nothing. */
+  readonly dnsMs: number | undefined
+}
+
+/**
+ * Resolves a host on the target and picks its first address. Stricter than `pin`: one refused address among them refuses the
+ * host, and so does the name of a metadata service, whatever it resolves to.
+ * @throws GatewayError denied, not_found, unsupported_target
+ */
+export async function pinAll(host: string, { read, target }: Context): Promise<Destination> {
+  if (metadataName.test(host)) throw metadataRefusal(host)
+  const { addresses, dnsMs } =
+    parseAddress(host) === undefined ? await resolve(host, target, read) : { addresses: [host], dnsMs: undefined }
+  const refused = addresses.filter((one) => !isAllowed(one, target))
+  if (refused.length > 0) throw refusal(host, refused, target)
+  return { address: addresses[0] ?? host, dnsMs }
+}
+
 /** An address given by the caller that is used as it stands. @throws GatewayError denied */
 export function requireAllowed(address: string, target: Target): void {
   if (!isAllowed(address, target)) throw refusal(address, [address], target)
@@ -71,14 +112,22 @@ export function requireAllowed(address: string, target: Target): void {
 
 const familyOf = (address: string): '4' | '6' => (address.includes(':') ? '6' : '4')
 
-async function resolve(host: string, target: Target, read: Context['read']): Promise<readonly string[]> {
+interface Resolved {
+  readonly addresses: readonly string[]
+  readonly dnsMs: number | undefined
+}
+
+async function resolve(host: string, target: Target, read: Context['read']): Promise<Resolved> {
   const { output } = await read(script('read/net-resolve', [host]))
   const lines = output.split('\n')
   const found = lines.flatMap((line) => {
     const [mark, address = ''] = line.split(' ')
     return mark === 'address' && parseAddress(address) !== undefined ? [address] : []
   })
-  if (found.length > 0) return [...new Set(found)]
+  const micros = /^took (\d{1,12})$/m.exec(output)?.[1]
+  if (found.length > 0) {
+    return { addresses: [...new Set(found)], dnsMs: micros === undefined ? undefined : Number(micros) / 1000 }
+  }
   if (!lines.some((line) => line.startsWith('used '))) {
     throw new GatewayError('unsupported_target', `${target.id} has neither getent nor nslookup to resolve ${host}`, {
       hint: 'give an IP address',
@@ -111,13 +160,14 @@ function refusal(host: string, addresses: readonly string[], target: Target): Ga
     const address = parseAddress(text)
     return address === undefined || isMetadata(text, address) ? [] : [`${text.split('%')[0]}/${address.bits}`]
   })[0]
-  if (allowed === undefined) {
-    return new GatewayError('denied', `${host}${is} is a cloud's metadata address, which is never probed`, {
-      hint: 'probe another host; nothing can allow this one',
-    })
-  }
+  if (allowed === undefined) return metadataRefusal(`${host}${is}`)
   const line = `networks: [${[...networksOf(target), allowed].join(', ')}]`
   return new GatewayError('denied', `${host}${is} is outside the networks that probes from ${target.id} may reach`, {
     hint: `the operator can set ${line} in the constraints of ${target.id} in targets.yaml`,
   })
 }
+
+const metadataRefusal = (what: string): GatewayError =>
+  new GatewayError('denied', `${what} is a cloud's metadata address, which is never probed`, {
+    hint: 'probe another host; nothing can allow this one',
+  })

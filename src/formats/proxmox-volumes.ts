@@ -8,9 +8,13 @@ export type Volume = z.output<typeof contentReply>[number]
 export const newestFirst = (volumes: readonly Volume[]): readonly Volume[] =>
   volumes.toSorted((a, b) => (b.ctime ?? 0) - (a.ctime ?? 0) || (a.volid < b.volid ? -1 : 1))
 
-/** Bytes as MiB or GiB, to three digits. */
+/** Bytes as MiB or GiB, to three digits, large ones whole. */
 export const inUnits = (bytes: number | undefined, unit: number): number | undefined =>
-  bytes === undefined ? undefined : Number((bytes / unit).toPrecision(3))
+  bytes === undefined
+    ? undefined
+    : bytes / unit >= 100
+      ? Math.round(bytes / unit)
+      : Number((bytes / unit).toPrecision(3))
 
 /** One line of text that others wrote: no control characters, cut. */
 export function oneLine(text: string | undefined, most = 80): string {

@@ -29,6 +29,7 @@ export default defineTool({
     mem_percent: z.number().optional(),
     swap_percent: z.number().optional(),
     fullest_disk: z.string().optional(),
+    gateway: z.string().optional(),
     version: z.string().optional(),
     config: z.string().optional(),
     audit_records: z.number().optional(),
@@ -59,6 +60,7 @@ async function ownHealth(context: Context) {
   const silent = others.filter(({ last_contact: contact }) => contact === undefined)
   const problems = [
     own.audit_writable ? '' : 'the audit log cannot be written: no change is performed',
+    own.gateway?.problem ?? '',
     approvals.problem ?? '',
     ...lost.map(
       ({ id, last_contact: contact }) =>
@@ -68,6 +70,7 @@ async function ownHealth(context: Context) {
   ]
   return withoutEmpty({
     problems: problems.filter((problem) => problem !== '').join('; '),
+    gateway: [own.gateway?.id, own.gateway?.name, own.gateway?.segment].filter((part) => part !== undefined).join(' '),
     version: own.version,
     uptime: spanOf(own.uptime_s),
     config: `${own.config}, loaded ${ageOf(own.loaded_at, now)} ago`,

@@ -31,13 +31,22 @@ import listTargets from './list_targets.ts'
 import manageContainer from './manage_container.ts'
 import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
+import proxmoxClusterHealth from './proxmox_cluster_health.ts'
+import proxmoxGuestInfo from './proxmox_guest_info.ts'
+import proxmoxListBackups from './proxmox_list_backups.ts'
 import proxmoxListBridges from './proxmox_list_bridges.ts'
+import proxmoxListClusters from './proxmox_list_clusters.ts'
 import proxmoxListGuests from './proxmox_list_guests.ts'
 import proxmoxListNodes from './proxmox_list_nodes.ts'
+import proxmoxListPools from './proxmox_list_pools.ts'
 import proxmoxListSnapshots from './proxmox_list_snapshots.ts'
 import proxmoxListStorage from './proxmox_list_storage.ts'
 import proxmoxListTasks from './proxmox_list_tasks.ts'
+import proxmoxListUsers from './proxmox_list_users.ts'
+import proxmoxManageGuest from './proxmox_manage_guest.ts'
+import proxmoxMetrics from './proxmox_metrics.ts'
 import proxmoxNodeStatus from './proxmox_node_status.ts'
+import proxmoxPermissions from './proxmox_permissions.ts'
 import proxmoxStorageContent from './proxmox_storage_content.ts'
 import proxmoxTaskStatus from './proxmox_task_status.ts'
 import pullDockerImage from './pull_docker_image.ts'
@@ -83,13 +92,22 @@ export const tools: readonly Tool[] = [
   manageContainer,
   manageService,
   pingHost,
+  proxmoxClusterHealth,
+  proxmoxGuestInfo,
+  proxmoxListBackups,
   proxmoxListBridges,
+  proxmoxListClusters,
   proxmoxListGuests,
   proxmoxListNodes,
+  proxmoxListPools,
   proxmoxListSnapshots,
   proxmoxListStorage,
   proxmoxListTasks,
+  proxmoxListUsers,
+  proxmoxManageGuest,
+  proxmoxMetrics,
   proxmoxNodeStatus,
+  proxmoxPermissions,
   proxmoxStorageContent,
   proxmoxTaskStatus,
   pullDockerImage,

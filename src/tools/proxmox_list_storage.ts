@@ -43,7 +43,7 @@ export default defineTool({
     ].toSorted((a, b) => (a.storage < b.storage ? -1 : a.storage > b.storage ? 1 : 0))
     return withoutEmpty({
       storages: withoutEmptyColumns(rows),
-      note: storages.length === 0 ? blindNote('no storages', 'Datastore.Audit on /storage') : undefined,
+      note: storages.length === 0 ? blindNote('storages', 'Datastore.Audit on /storage') : undefined,
     })
   },
 })

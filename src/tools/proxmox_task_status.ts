@@ -54,11 +54,11 @@ export default defineTool({
     if (upid === undefined || known === undefined) throw noSuchTask(task)
     const path = `/nodes/${encodeURIComponent(handle.node)}/tasks/${encodeURIComponent(upid)}`
     const [{ status, exitstatus }, log] = await Promise.all([
-      askProxmox(context, `${path}/status`, taskStatusReply).catch((error: unknown) => {
-        throw /no such task/.test(GatewayError.from(error).message) ? noSuchTask(task) : error
-      }),
+      askProxmox(context, `${path}/status`, taskStatusReply),
       logOf(context, path, lines),
-    ])
+    ]).catch((error: unknown) => {
+      throw /no such task/.test(GatewayError.from(error).message) ? noSuchTask(task) : error
+    })
     const isRunning = status === 'running'
     const end = isRunning ? context.now.getTime() / 1000 : listed?.endtime
     return withoutEmpty({
