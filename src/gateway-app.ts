@@ -78,6 +78,9 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
   const signal = new AbortController().signal
   return {
     tools,
+    get names() {
+      return current().names
+    },
     current: mcp,
     reload,
     onNews,
@@ -132,6 +135,7 @@ async function serveUntilStopped(parts: Parts, { current, reload, watch }: Reloa
 }
 
 interface Loaded {
+  readonly names: App['names']
   readonly gateway: Gateway
   readonly mcp: McpParts
   /** Looks at the fleet until it is closed. */
@@ -199,7 +203,9 @@ function loadGateway(parts: Lasting): Loaded {
     await watching
     await targets.close()
   }
-  return { gateway, mcp, watch, close }
+  const { id, name = id, segment } = read.config.gateway
+  const names = { ...(name !== undefined && { name }), ...(segment !== undefined && { segment }) }
+  return { names, gateway, mcp, watch, close }
 }
 
 const ignore = () => undefined

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { TargetsConfig } from './config/targets-config.ts'
+import { GatewayError } from './core/errors.ts'
 import type { Executor } from './core/executor.ts'
 import { defaultPolicy } from './core/policy.ts'
 import type { Targets } from './core/ports.ts'
@@ -102,10 +103,11 @@ const ownTarget = ({ config: { gateway } }: ReadConfig): ReachedTarget => ({
   segment: gateway.segment,
 })
 
-function healthOf({ state, jobs, startedMs }: TargetParts, { file, warnings }: ReadConfig): () => Json {
+function healthOf({ state, jobs, startedMs }: TargetParts, { file, warnings, config }: ReadConfig): () => Json {
   const loadedAt = systemClock.now().toISOString()
   return () => ({
     version,
+    gateway: gatewayOf(state, config),
     uptime_s: Math.round((systemClock.elapsedMs() - startedMs) / 1000),
     config: file,
     loaded_at: loadedAt,
@@ -114,6 +116,15 @@ function healthOf({ state, jobs, startedMs }: TargetParts, { file, warnings }: R
     audit_records: state.audit.tail({ limit: 1 })[0]?.seq ?? 0,
     running_changes: jobs.running,
   })
+}
+
+/** A key that cannot be used is a problem to report, not the end of the report. */
+function gatewayOf(state: State, { gateway: { id, name = id, segment } }: TargetsConfig): Json {
+  try {
+    return { id: state.identity().id, name, segment }
+  } catch (error) {
+    return { problem: GatewayError.from(error).message, name, segment }
+  }
 }
 
 /** One executor a target, opened when it is first needed. */

@@ -1,3 +1,5 @@
+import type { Signer } from '../core/fleet-export.ts'
+import type { FleetStore } from '../core/fleet-ports.ts'
 import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
 import type { Tool } from '../core/tool.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -42,6 +44,8 @@ export interface OpenWorld extends World {
 /** A loaded gateway, ready to be asked or served. */
 export interface App {
   readonly tools: readonly Tool[]
+  /** What people call this gateway, by its configuration. */
+  readonly names: { readonly name?: string; readonly segment?: string }
   /** One call by the person at the terminal, on the path of every call; `args` as an MCP client would give them. */
   callTool(tool: Tool, args: Readonly<Record<string, unknown>>): Promise<Answer>
   /** Serves MCP over HTTP until a signal ends it. @throws GatewayError invalid_config */
@@ -68,6 +72,9 @@ export interface Terminal {
 export interface Stores {
   readonly audit: AuditLog & AuditFiles
   readonly approvals: Approvals & ApprovalDecisions
+  readonly fleet: FleetStore
+  /** @throws GatewayError state_unavailable */
+  identity(): Signer
   readonly journal: Journal
   readonly outputs: Outputs
   readonly tokens: TokenBook

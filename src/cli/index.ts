@@ -33,5 +33,10 @@ export const commands: readonly CommandEntry[] = [
   },
   { name: 'audit', summary: 'verify, show and export the log of every call', load: () => import('./audit.ts') },
   { name: 'demo', summary: 'serve a simulated fleet to play with', load: () => import('./demo.ts') },
+  {
+    name: 'fleet',
+    summary: 'export the state of the fleet, signed; check an export',
+    load: () => import('./fleet.ts'),
+  },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]

@@ -10,6 +10,7 @@ import { type Database, type DatabaseFile, openDatabase } from './database.ts'
 import { FileLock } from './file-lock.ts'
 import { openFleet } from './fleet.ts'
 import { openHostKeys } from './host-keys.ts'
+import { type Identity, openIdentity } from './identity.ts'
 import { openJournal } from './journal.ts'
 import { openOutputs } from './outputs.ts'
 import { fleetMigrations, outputMigrations, stateMigrations } from './schema.ts'
@@ -31,6 +32,8 @@ export interface State {
   readonly approvals: ApprovalStore
   readonly fleet: FleetStore
   readonly hostKeys: HostKeys
+  /** Who this gateway is; made when it is first asked for. @throws GatewayError state_unavailable */
+  identity(): Identity
   readonly journal: Journal
   readonly outputs: Outputs
   readonly tokens: TokenStore
@@ -65,11 +68,16 @@ export function openState(options: StateOptions): State {
     const database = open('tailops.db', stateMigrations, 'FULL')
     const outputs = open('outputs.db', outputMigrations, 'OFF')
     const fleet = open('fleet.db', fleetMigrations, 'NORMAL')
+    let identity: Identity | undefined
     return {
       audit,
       approvals: openApprovals({ database, now, newId }),
       fleet: openFleet({ database: fleet, now, process }),
       hostKeys: openHostKeys({ database, now }),
+      identity: () => {
+        identity ??= openIdentity(dir, newId)
+        return identity
+      },
       journal: openJournal({ database, now, process }),
       outputs: openOutputs({ database: outputs, now, newId }),
       tokens: openTokens({ database, now, newId }),
