@@ -1,49 +1,67 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { version } from '../src/lib/version.ts'
+import { containerLists } from './containers.ts'
 import { shown, table } from './figures.ts'
+import { fleetSections } from './fleet.ts'
 import { manyHosts } from './hosts.ts'
 import { load } from './load.ts'
+import { keepSections, type Section } from './report.ts'
 import { ask, makePlace, type Place, type Running, startHttp } from './servers.ts'
 import { memorySlope } from './slope.ts'
 import { coldStart } from './start.ts'
 import { tokenCosts } from './tokens.ts'
 
-/** `bun run bench` measures all and writes bench/results.md; --quick is shorter; `--only machines` only prints that part. */
+/**
+ * `bun run bench` measures all and writes bench/results.md. `--quick` is shorter; `--only machines` and `--only fleet`
+ * measure that part and replace its sections alone.
+ */
 process.chdir(resolve(import.meta.dirname, '..'))
 const quick = process.argv.includes('--quick')
-const onlyMachines = process.argv.join(' ').includes('--only machines')
+const only = /--only[ =](\w+)/.exec(process.argv.join(' '))?.[1]
+
+const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
+  server: serverAlone,
+  machines: async () => [
+    { title: 'Machines over SSH', text: await manyHosts(quick ? 40 : 200) },
+    { title: 'Containers', text: await containerLists() },
+  ],
+  fleet: () => fleetSections(quick),
+}
 
 async function main(): Promise<void> {
+  if (only !== undefined && parts[only] === undefined)
+    throw new Error(`--only takes ${Object.keys(parts).join(', ')}, not ${only}`)
   for (const args of [[], ['bench/bare.ts', 'dist/bare']])
     execFileSync('sh', ['.ci/build', ...args], { stdio: 'inherit' })
-  if (onlyMachines) return console.log(await manyHosts(quick ? 40 : 200))
-  const place = makePlace()
-  try {
-    const sections = [
-      heading,
-      '## Cold start to the first `initialize` answer over stdio',
-      await coldStart(place, quick ? 5 : 20),
-      ...(await overHttp(place)),
-      '## Many machines over SSH',
-      await manyHosts(quick ? 40 : 200),
-    ]
-    const text = `${sections.join('\n\n')}\n`
-    console.log(text)
-    writeFileSync('bench/results.md', text)
-  } finally {
-    place.remove()
+  for (const [name, measure] of Object.entries(parts)) {
+    if (only !== undefined && only !== name) continue
+    const sections = await measure()
+    for (const { title, text } of sections) console.log(`## ${title}\n\n${text}\n`)
+    keepSections('bench/results.md', heading, sections)
   }
 }
 
 const heading = `# Measurements
 
-tailops ${version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, \`bun run bench\`. Beside it \`bare\`: the SDK's low-level server with the same
-Bun and the same build flags (bench/bare.ts), without tokens, policy or audit. Ratios count, absolute figures are this machine's.`
+tailops ${version} on ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, \`bun run bench\`. Ratios count, absolute figures are this machine's.
+\`bare\` is the SDK's low-level server with the same Bun and the same build flags (bench/bare.ts), without tokens, policy or audit.`
 
-async function overHttp(place: Place): Promise<readonly string[]> {
+async function serverAlone(): Promise<readonly Section[]> {
+  const place = makePlace()
+  try {
+    const start = await coldStart(place, quick ? 5 : 20)
+    return [
+      { title: 'Cold start to the first `initialize` answer over stdio', text: start },
+      ...(await overHttp(place)),
+    ]
+  } finally {
+    place.remove()
+  }
+}
+
+async function overHttp(place: Place): Promise<readonly Section[]> {
   const sides: Running[] = []
   try {
     for (const side of ['tailops', 'bare'] as const) sides.push(await startHttp(side, place))
@@ -51,13 +69,12 @@ async function overHttp(place: Place): Promise<readonly string[]> {
     if (tailops === undefined || bare === undefined) return []
     const idle = `Idle over HTTP: tailops ${shown(tailops.residentMib())} MiB, bare ${shown(bare.residentMib())} MiB.`
     return [
-      idle,
-      '## Calls over HTTP',
-      await loads(tailops, bare),
-      '## Tokens (o200k)',
-      await tokenCosts(tailops),
-      '## Memory over many calls',
-      await memorySlope(tailops, await trivialTool(tailops), quick ? 10_000 : 100_000),
+      { title: 'Calls over HTTP', text: `${idle}\n\n${await loads(tailops, bare)}` },
+      { title: 'Tokens (o200k)', text: await tokenCosts(tailops) },
+      {
+        title: 'Memory over many calls',
+        text: await memorySlope(tailops, await trivialTool(tailops), quick ? 10_000 : 100_000),
+      },
     ]
   } finally {
     for (const side of sides) await side.stop()

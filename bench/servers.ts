@@ -14,6 +14,7 @@ export interface Running {
   readonly side: Side
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  readonly pid: number
   /** Resident memory, MiB. */
   residentMib(): number
   stop(): Promise<void>
@@ -42,7 +43,8 @@ export function makePlace(): Place {
 /** How each side is started over stdio. */
 export const stdioArgs: Readonly<Record<Side, readonly string[]>> = { tailops: ['serve', '--stdio'], bare: ['--stdio'] }
 
-export async function startHttp(side: Side, { env }: Place): Promise<Running> {
+/** @param scopes what the bench's token may do */
+export async function startHttp(side: Side, { env }: Place, scopes = 'readonly'): Promise<Running> {
   const port = side === 'tailops' ? 18_080 : 18_081
   const args = side === 'tailops' ? ['serve'] : [String(port)]
   const child = spawn(binaries[side], args, {
@@ -57,8 +59,9 @@ export async function startHttp(side: Side, { env }: Place): Promise<Running> {
     headers: {
       Accept: 'application/json, text/event-stream',
       'Content-Type': 'application/json',
-      ...(side === 'tailops' && { Authorization: `Bearer ${mintToken(env)}` }),
+      ...(side === 'tailops' && { Authorization: `Bearer ${mintToken(env, scopes)}` }),
     },
+    pid: child.pid ?? 0,
     residentMib: () => residentMib(child.pid),
     stop: () => ended(child),
   }
@@ -76,8 +79,8 @@ async function untilAnswering(url: string, child: ChildProcess): Promise<void> {
   throw new Error(`${url} does not answer`)
 }
 
-function mintToken(env: Place['env']): string {
-  const args = ['token', 'mint', '--name=bench', '--scopes=readonly', '--json']
+function mintToken(env: Place['env'], scopes: string): string {
+  const args = ['token', 'mint', '--name=bench', `--scopes=${scopes}`, '--json']
   const minted: { readonly token: string } = JSON.parse(
     spawnSync(binaries.tailops, args, { env, encoding: 'utf8' }).stdout,
   )
@@ -94,6 +97,22 @@ async function ended(child: ChildProcess): Promise<void> {
 export function residentMib(pid: number | undefined): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024
+}
+
+/** User and system time of a process until now, seconds (proc_pid_stat(5), at 100 ticks a second). */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+/** The text of a tool's answer. @throws when it is an error */
+export async function textOf(running: Running, name: string, args: Readonly<Record<string, unknown>>): Promise<string> {
+  const { content = [], isError } = await ask(running, 'tools/call', { name, arguments: args })
+  const text = content.map((part) => part.text ?? '').join('\n')
+  if (isError === true) throw new Error(`${name}: ${text.slice(0, 500)}`)
+  return text
 }
 
 /** One plain JSON-RPC request, no session. @throws when the answer is an error */

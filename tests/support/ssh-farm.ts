@@ -37,8 +37,20 @@ const commands: Partial<Record<Nature, string>> = {
   mute: 'exit 0',
 }
 
-/** Starts a host for each nature, on 127.0.1.2 and the addresses after it. */
-export async function startSshFarm(natures: readonly Nature[]): Promise<SshFarm> {
+/** A file that stands in place of another one on a host, and there alone. */
+export interface Replacement {
+  readonly file: string
+  readonly inPlaceOf: string
+}
+
+/**
+ * Starts a host for each nature, on 127.0.1.2 and the addresses after it.
+ * @param replaced what is different on the host of this number; needs root
+ */
+export async function startSshFarm(
+  natures: readonly Nature[],
+  replaced: (at: number) => Replacement | undefined = () => undefined,
+): Promise<SshFarm> {
   const dir = mkdtempSync(join(tmpdir(), 'tailops-farm-'))
   const [port, keyPath] = [await freePort(), join(dir, 'user_key')]
   makeKey(keyPath)
@@ -62,9 +74,8 @@ export async function startSshFarm(natures: readonly Nature[]): Promise<SshFarm>
     mkdirSync(place)
     makeKey(join(place, 'host_key'))
     writeFileSync(join(place, 'config'), configOf({ dir, place, address, port, nature }))
-    children.push(
-      spawn('/usr/sbin/sshd', ['-D', '-f', join(place, 'config'), '-E', join(place, 'log')], { stdio: 'ignore' }),
-    )
+    const [program, ...args] = [...viewOf(replaced(at)), '/usr/sbin/sshd', '-D', '-f', join(place, 'config')]
+    children.push(spawn(program, [...args, '-E', join(place, 'log')], { stdio: 'ignore' }))
     const hostKey = publicKey(
       join(nature === 'wrong key' ? dir : place, nature === 'wrong key' ? 'other_key' : 'host_key'),
     )
@@ -98,6 +109,15 @@ interface Place {
   readonly port: number
   readonly nature: Nature
 }
+
+/** What starts a program that sees one file in place of another; the program keeps the process id. */
+const viewOf = (replacement: Replacement | undefined): readonly string[] =>
+  replacement === undefined
+    ? []
+    : [
+        ...['unshare', '--mount', 'sh', '-c', 'mount --bind "$1" "$2"; shift 2; exec "$@"', 'sh'],
+        ...[replacement.file, replacement.inPlaceOf],
+      ]
 
 const configOf = ({ dir, place, address, port, nature }: Place): string =>
   [
