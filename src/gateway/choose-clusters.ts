@@ -36,7 +36,7 @@ export function chooseClusters(
   if (second === undefined) return clusters
   if (resource === undefined) {
     if (isAction(tool)) throw severalMeant(tool, 'a change needs cluster', clusters)
-    return tool.resource === undefined ? clusters.toSorted(byId) : [first]
+    return clusters.toSorted(byId)
   }
   const candidates = owners(clusters, fleet, resource)
   const [only, another] = candidates

@@ -43,10 +43,15 @@ export default defineTool({
     ].toSorted((a, b) => (a.storage < b.storage ? -1 : a.storage > b.storage ? 1 : 0))
     return withoutEmpty({
       storages: withoutEmptyColumns(rows),
-      note: storages.length === 0 ? blindNote('storages', 'Datastore.Audit on /storage') : undefined,
+      note: noteOf(storages.length, wanted.length),
     })
   },
 })
+
+function noteOf(all: number, wanted: number): string | undefined {
+  if (all === 0) return blindNote('storages', 'Datastore.Audit on /storage')
+  return wanted === 0 ? `none of ${all} entries fits: without node and content all are shown` : undefined
+}
 
 const rowOf = ({ storage, type, usedPct, sizeGib, content }: StorageRow, node: string, status: string) => ({
   storage,

@@ -36,7 +36,7 @@ export default defineTool({
         status: z.string(),
       }),
     ),
-    more: z.number().optional().describe('left out'),
+    more: z.number().optional().describe('left out, at least'),
     not_read: z.string().optional(),
     note: z.string().optional(),
   }),

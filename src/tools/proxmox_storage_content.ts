@@ -17,7 +17,7 @@ export default defineTool({
   targets: ['proxmox'],
   resource: 'storage',
   input: z.object({
-    storage: z.string().min(1).max(100),
+    storage: z.string().min(1).max(100).describe('its name'),
     node: z.string().max(100).optional(),
     content: z.enum(['iso', 'vztmpl', 'backup', 'images', 'rootdir']).optional(),
     limit: z.number().int().min(1).max(500).default(50),

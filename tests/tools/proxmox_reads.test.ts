@@ -111,6 +111,10 @@ describe('with a token that may do everything', () => {
     })
   })
 
+  test('a filter that nothing fits says so', async () => {
+    expect((await answer(storage, { node: 'nosuch' }))['note']).toContain('none of 6 entries fits')
+  })
+
   test('what a storage holds is listed newest first, and the rest counted', async () => {
     const found = await answer(content, { storage: 'nas', limit: 2 })
     expect(found).toMatchObject({
