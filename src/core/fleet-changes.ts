@@ -48,7 +48,7 @@ function rowOf(run: readonly NamedChange[], now: Date): ChangeRow {
   const { id, kind, fields, what, cause = '' } = first
   const row = { ago: oldest === newest ? newest : `${oldest}-${newest}`, id, cause }
   const [before, after] = fields['name'] ?? []
-  const name = String(last.name ?? after ?? before ?? '')
+  const name = String((what === 'deleted' ? before : undefined) ?? last.name ?? after ?? before ?? '')
   if (what === 'changed') return { ...row, name, ...changed(run) }
   const side = what === 'created' ? 1 : 0
   const fact = (field: string) => fields[field]?.[side]
