@@ -25,6 +25,20 @@ export async function readData<S extends z.ZodType>(
   return proxmoxData(await read(get(path)), schema, path)
 }
 
+/** The same; what the token may not read is a value, not an end. @throws GatewayError */
+export async function readAllowed<S extends z.ZodType>(
+  context: Pick<Context, 'read'>,
+  path: string,
+  schema: S,
+): Promise<z.output<S> | GatewayError> {
+  try {
+    return await readData(context, path, schema)
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'denied') return error
+    throw error
+  }
+}
+
 /** Where the API keeps a guest: `/nodes/pve1/lxc/101`. */
 export const guestPath = ({ node, kind, vmid }: GuestIdentity): string =>
   `/nodes/${encodeURIComponent(node)}/${kind}/${vmid}`

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
-import { readData } from '../core/proxmox-guest.ts'
+import { readAllowed, readData } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { ageOf } from '../formats/ages.ts'
 import { missingReads, permissionsReply, versionReply } from '../formats/proxmox-inventory.ts'
 import { clusterResources, resourcesReply, type StorageRow } from '../formats/proxmox-resources.ts'
-import { clusterStatus, clusterStatusReply } from '../formats/proxmox-status.ts'
+import { type ClusterStatus, clusterStatus, clusterStatusReply } from '../formats/proxmox-status.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 
 /** From here on a storage is worth a word. */
@@ -38,23 +38,31 @@ export default defineTool({
 })
 
 async function healthOf(context: Context) {
-  const status = clusterStatus(await readData(context, '/cluster/status', clusterStatusReply))
+  const read = await readAllowed(context, '/cluster/status', clusterStatusReply)
+  const status = read instanceof GatewayError ? undefined : clusterStatus(read)
   const { guests, storages, nodes } = clusterResources(await readData(context, '/cluster/resources', resourcesReply))
   const { version } = await readData(context, '/version', versionReply)
   const permissions = await readData(context, '/access/permissions', permissionsReply)
-  const offline = status.nodes.filter(({ online }) => !online).map(({ node }) => node)
+  const present = status?.nodes ?? nodes.map(({ node, status: word }) => ({ node, online: word === 'online' }))
+  const offline = present.filter(({ online }) => !online).map(({ node }) => node)
   const counted = Map.groupBy(guests, (guest) => (offline.includes(guest.node) ? 'unknown' : guest.status))
   const missing = missingReads(permissions)
   return withoutEmpty({
     reachable: 'yes',
     version,
-    quorum: status.quorate ? 'yes' : 'no: nothing can be started or changed',
-    nodes: `${nodes.length - offline.length}/${nodes.length} online`,
+    quorum: quorumOf(status),
+    nodes: `${present.length - offline.length}/${present.length} online`,
     offline: offline.join(' '),
     guests: [...counted].map(([state, some]) => `${some.length} ${state}`).join(', '),
     storage_trouble: troubles(storages, offline).join('; '),
     token_lacks: missing.length === 0 ? undefined : `${missing.join(', ')} (role PVEAuditor on / has them)`,
+    denied: read instanceof GatewayError ? `${read.message}; ${read.hint}` : undefined,
   })
+}
+
+function quorumOf(status: ClusterStatus | undefined): string {
+  if (status === undefined) return 'unknown'
+  return status.quorate ? 'yes' : 'no: nothing can be started or changed'
 }
 
 const troubles = (storages: readonly StorageRow[], offline: readonly string[]): readonly string[] =>

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
-import { readData } from '../core/proxmox-guest.ts'
+import { readAllowed, readData } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { ageOf } from '../formats/ages.ts'
 import { versionReply } from '../formats/proxmox-inventory.ts'
@@ -23,8 +23,10 @@ export default defineTool({
   }),
   async run(_input, context) {
     try {
-      const status = clusterStatus(await readData(context, '/cluster/status', clusterStatusReply))
+      const read = await readAllowed(context, '/cluster/status', clusterStatusReply)
       const { version } = await readData(context, '/version', versionReply)
+      if (read instanceof GatewayError) return { reachable: 'yes', version, quorum: `unknown: ${read.message}` }
+      const status = clusterStatus(read)
       const gone = status.nodes.filter(({ online }) => !online).map(({ node }) => node)
       return {
         reachable: 'yes',
