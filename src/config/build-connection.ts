@@ -128,6 +128,8 @@ function proxmox(raw: RawOf<'proxmox'>, folders: Folders): ProxmoxConnection {
     prefixes: given.prefixes ?? [],
     tokenId: given.token_id,
     tokenSecret: given.token_secret,
+    username: given.username,
+    password: given.password,
     tls: { verify: given.verify ?? true, fingerprints: given.fingerprint, caFile: whole(given.ca_file, folders) },
     defaults,
     discovery: discovery(raw.discovery, folders),

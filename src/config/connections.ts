@@ -97,6 +97,14 @@ export const proxmoxConnection = z.object({
     .optional()
     .describe('API token: user@realm!name.'),
   token_secret: secret().optional().describe('The secret of the token.'),
+  username: text()
+    .refine(
+      (value) => /^[^@!\s:/]+@[^@!\s:/]+$/.test(value),
+      rule('is no user of Proxmox', 'write user@realm: root@pam'),
+    )
+    .optional()
+    .describe('Logs in with a password where there is no API token: user@realm.'),
+  password: secret().optional().describe('The password of that user; a token is better.'),
   verify: z.boolean().optional().describe('Check the certificate. Default: true.'),
   fingerprint: listOf(text()).optional().meta({
     description: 'SHA-256 fingerprints of the certificates accepted; each node has its own.',

@@ -123,18 +123,41 @@ function http(path: Path, { connection = {}, endpoints = {} }: RawOf<'http'>): r
 
 function proxmox(path: Path, { connection = {} }: RawOf<'proxmox'>, declared: Declared): readonly Finding[] {
   const at = [...path, 'connection']
-  const required = ['api_url', 'token_id', 'token_secret'] as const
-  const missing = required
+  const missing = (['api_url', ...credentials(connection)] as const)
     .filter((key) => connection[key] === undefined)
     .map((key) => warning([...at, key], 'is missing: the cluster is unreachable', `add ${key}`))
   const nodes = Object.entries(connection.nodes ?? {}).flatMap(([node, to]) =>
     reference([...at, 'nodes', node], to, { declared, kinds: ['ssh'], severity: 'warning' }),
   )
+  const token = connection.token_id ?? connection.token_secret
+  const login = connection.username ?? connection.password
+  const twice =
+    token !== undefined && login !== undefined
+      ? [
+          error(
+            [...at, connection.username === undefined ? 'password' : 'username'],
+            'contradicts token_id and token_secret',
+            'keep one of token_id with token_secret, and username with password; a token is better',
+          ),
+        ]
+      : []
   const unchecked = connection.verify === false && connection.fingerprint === undefined
   const trust = unchecked
     ? [warning([...at, 'verify'], 'is off: anyone may answer', 'add the fingerprint of the certificate')]
     : []
-  return [...missing, ...nodes, ...trust, ...fingerprints([...at, 'fingerprint'], connection.fingerprint ?? [])]
+  return [
+    ...missing,
+    ...twice,
+    ...nodes,
+    ...trust,
+    ...fingerprints([...at, 'fingerprint'], connection.fingerprint ?? []),
+  ]
+}
+
+/** What must be given: a login where one was begun, else a token. */
+function credentials({ username, password, token_id: tokenId }: NonNullable<RawOf<'proxmox'>['connection']>) {
+  const login = tokenId === undefined && (username !== undefined || password !== undefined)
+  return login ? (['username', 'password'] as const) : (['token_id', 'token_secret'] as const)
 }
 
 function fingerprints(path: Path, values: readonly string[]): readonly Finding[] {

@@ -8,6 +8,7 @@ import { version } from '../lib/version.ts'
 import { connectTo } from './http-connect.ts'
 import { type Place, placeOf } from './http-path.ts'
 import { ProxmoxEndpoints } from './proxmox-endpoints.ts'
+import { ProxmoxLogin, type Shown } from './proxmox-login.ts'
 import { asParameters } from './proxmox-parameters.ts'
 import { ProxmoxSockets } from './proxmox-sockets.ts'
 import { type Ask, exchange, type Reply } from './proxmox-wire.ts'
@@ -33,20 +34,34 @@ export interface ProxmoxApi {
 export function proxmoxApi(id: string, connection: ProxmoxConnection, clock: Clock): ProxmoxApi {
   const sockets = new ProxmoxSockets()
   const endpoints = new ProxmoxEndpoints(id, connection.apiUrls, clock)
-  const line = { id, connection, clock, sockets, many: connection.apiUrls.length > 1 }
+  const closed = new AbortController()
+  const line = { connection, clock, sockets, many: connection.apiUrls.length > 1 }
+  const login = new ProxmoxLogin(id, connection, {
+    clock,
+    send(baseUrl, body) {
+      const patience = { signal: closed.signal, untilMs: clock.elapsedMs() + loginWithinMs, maxOutputBytes: 64 * 1024 }
+      const request: Request = { kind: 'request', method: 'POST', path: '/access/ticket', body }
+      return exchanged({ ...line, baseUrl, request, patience }, {})
+    },
+  })
   return {
     read: (path, patience) =>
       endpoints.firstThatAnswers({ path, untilMs: patience.untilMs }, (baseUrl, untilMs) => {
         const request: Request = { kind: 'request', method: 'GET', path }
-        return send({ ...line, baseUrl, request, patience: { ...patience, untilMs } })
+        return send(login, { ...line, baseUrl, request, patience: { ...patience, untilMs } })
       }),
-    write: (request, patience) => endpoints.theOne((baseUrl) => send({ ...line, baseUrl, request, patience })),
-    close: () => sockets.close(),
+    write: (request, patience) => endpoints.theOne((baseUrl) => send(login, { ...line, baseUrl, request, patience })),
+    close() {
+      closed.abort()
+      sockets.close()
+    },
   }
 }
 
+/** One that is refused takes 3 s. */
+const loginWithinMs = 15_000
+
 interface Sending {
-  readonly id: string
   readonly connection: ProxmoxConnection
   readonly clock: Clock
   readonly sockets: ProxmoxSockets
@@ -56,8 +71,18 @@ interface Sending {
   readonly patience: Patience
 }
 
-async function send(sending: Sending): Promise<Reply> {
-  const ask = askOf(sending)
+/** A ticket that is rejected did nothing: the request is sent once more, with another one. */
+async function send(login: ProxmoxLogin, sending: Sending): Promise<Reply> {
+  const { baseUrl, request, patience } = sending
+  const visit = { baseUrl, method: request.method, untilMs: patience.untilMs, signal: patience.signal }
+  const shown = await login.show(visit)
+  const reply = await exchanged(sending, shown.headers)
+  if (reply.status !== 401 || shown.isFresh) return reply
+  return exchanged(sending, (await login.showAnew(visit, shown)).headers)
+}
+
+async function exchanged(sending: Sending, shown: Shown['headers']): Promise<Reply> {
+  const ask = askOf(sending, shown)
   const kept = ask.method === 'GET' ? sending.sockets.take(sending.baseUrl) : undefined
   if (kept !== undefined) {
     try {
@@ -131,14 +156,7 @@ const late = ({ authority }: Place, ms: number) =>
     hint: 'constraints.timeout of the cluster is the limit',
   })
 
-/** The only place where the token is revealed. */
-function askOf({ id, connection, baseUrl, request, patience }: Sending): Ask {
-  const { tokenId, tokenSecret } = connection
-  if (tokenId === undefined || tokenSecret === undefined) {
-    throw new GatewayError('credentials_rejected', `${id} has no API token`, {
-      hint: 'make one with pveum user token add USER@REALM NAME, and set token_id and token_secret',
-    })
-  }
+function askOf({ baseUrl, request, patience }: Sending, shown: Shown['headers']): Ask {
   const { path, body } = asParameters(request)
   const origin = baseUrl.replace(/\/api2(\/json)?$/, '')
   return {
@@ -148,7 +166,7 @@ function askOf({ id, connection, baseUrl, request, patience }: Sending): Ask {
       accept: 'application/json',
       'accept-encoding': 'identity',
       'user-agent': `tailops/${version}`,
-      authorization: `PVEAPIToken=${tokenId}=${tokenSecret.reveal()}`,
+      ...shown,
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     body,

@@ -7,7 +7,8 @@ import type { Reply } from './proxmox-wire.ts'
 /** What was asked, and as whom. */
 export interface Asked {
   readonly request: Pick<Request, 'method' | 'path'>
-  readonly tokenId: string | undefined
+  /** The token `gw@pve!name` or the user `gw@pve`. */
+  readonly asker: string | undefined
 }
 
 /**
@@ -27,7 +28,7 @@ export function outcomeOf(reply: Reply, asked: Asked): Omit<Outcome, 'durationMs
   return { ok, status, output: text, errorOutput: ok ? '' : errorText(reply, body, asked), truncated }
 }
 
-function errorText(reply: Reply, body: unknown, { request, tokenId }: Asked): string {
+function errorText(reply: Reply, body: unknown, { request, asker }: Asked): string {
   const { status, reason, server } = reply
   if (status >= 595 && status <= 599) return `${whoIsGone(request.path)} does not answer (${status} ${reason})`
   const errors = fieldOf(body, 'errors')
@@ -37,7 +38,7 @@ function errorText(reply: Reply, body: unknown, { request, tokenId }: Asked): st
   }
   const message = fieldOf(body, 'message')
   const said = typeof message === 'string' && message.trim() !== '' ? message.trim() : reason
-  const remedy = status === 403 ? remedyOf(said, tokenId) : undefined
+  const remedy = status === 403 ? remedyOf(said, asker) : undefined
   if (remedy !== undefined) return `${said.split('\n')[0]}\n${remedy}`
   if (body === undefined && server !== undefined && !server.startsWith('pve-api'))
     return `${status} ${said}: it answers as ${server.slice(0, 60)}, not as a Proxmox VE API`
@@ -53,9 +54,13 @@ const fieldOf = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined
 
 /** It takes three seconds each time, by design of Proxmox: nothing asks again by itself. */
-function rejected(reason: string, { tokenId = '' }: Asked): GatewayError {
-  const [user = '', name = ''] = tokenId.split('!')
-  return new GatewayError('credentials_rejected', `Proxmox rejects the token ${tokenId}: ${reason}`, {
+function rejected(reason: string, { asker = '' }: Asked): GatewayError {
+  const [user = '', name] = asker.split('!')
+  if (name === undefined)
+    return new GatewayError('credentials_rejected', `Proxmox rejects the login of ${user}: ${reason}`, {
+      hint: `check username (with its realm) and password; on a node, pveum user list shows whether ${user} exists, is enabled and has not expired`,
+    })
+  return new GatewayError('credentials_rejected', `Proxmox rejects the token ${asker}: ${reason}`, {
     hint: `check token_id and token_secret; on a node, pveum user token list ${user} shows whether ${name} exists and has not expired, and pveum user list whether ${user} is enabled`,
   })
 }

@@ -112,7 +112,7 @@ function ours({ reading, sent }: Search, expected: ExpectedTask, listed: Listed 
     const startedMs = starttime * 1000
     return (
       expected.types.includes(type) &&
-      user === reading.tokenId &&
+      user === reading.asker &&
       !reading.known.has(upid) &&
       node === expected.node &&
       (expected.vmid === undefined || id === expected.vmid) &&

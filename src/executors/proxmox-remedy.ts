@@ -27,12 +27,13 @@ export const roleWith = (privilege: string): string =>
  * What grants the privilege that a 403 names: `Permission check failed (/vms/102, VM.PowerMgmt)`; undefined when it names none.
  * A token with privilege separation may do only what its user may as well (Proxmox VE, User Management).
  */
-export function remedyOf(said: string, tokenId: string | undefined): string | undefined {
+export function remedyOf(said: string, asker: string | undefined): string | undefined {
   const [, path, listed = ''] = /^Permission check failed \((\/[\w./-]*), ([\w.|]+)\)/.exec(said) ?? []
   const [privilege] = listed.split('|')
   if (path === undefined || privilege === undefined) return undefined
   const to = (who: string) => `pveum acl modify ${path} ${who} --roles ${roleWith(privilege)}`
-  if (tokenId === undefined) return undefined
-  const [user = ''] = tokenId.split('!')
-  return `${to(`--tokens '${tokenId}'`)} (with privilege separation the user needs it too: ${to(`--users '${user}'`)})`
+  if (asker === undefined) return undefined
+  const [user = '', name] = asker.split('!')
+  if (name === undefined) return to(`--users '${user}'`)
+  return `${to(`--tokens '${asker}'`)} (with privilege separation the user needs it too: ${to(`--users '${user}'`)})`
 }

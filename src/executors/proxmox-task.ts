@@ -18,7 +18,8 @@ export type TaskEnd =
 export interface TaskReading {
   readonly api: ProxmoxApi
   readonly clock: Clock
-  readonly tokenId: string | undefined
+  /** The token `gw@pve!name` or the user `gw@pve`: who begins our tasks. */
+  readonly asker: string | undefined
   /** Tasks whose writes are known: none of them belongs to a write that was lost. */
   readonly known: Set<string>
 }
@@ -35,7 +36,7 @@ export async function lookAtTask(reading: TaskReading, upid: string, patience: P
   const path = taskPath(upid)
   if (path === undefined) return { state: 'unknown', reason: `${upid} is no UPID`, again: false }
   const reply = await reading.api.read(`${path}/status`, bounded(reading.clock, patience))
-  const seen = outcomeOf(reply, { request: { method: 'GET', path }, tokenId: reading.tokenId })
+  const seen = outcomeOf(reply, { request: { method: 'GET', path }, asker: reading.asker })
   if (!seen.ok) {
     const again = seen.status >= 595 && seen.status <= 599
     return { state: 'unknown', reason: `its task cannot be read: ${seen.errorOutput.split('\n')[0]}`, again }

@@ -6,18 +6,19 @@ import { parseUpid } from '../formats/proxmox-upid.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseJson } from '../lib/json.ts'
 import { type Patience, proxmoxApi } from './proxmox-api.ts'
+import { askerOf } from './proxmox-login.ts'
 import { outcomeOf } from './proxmox-outcome.ts'
 import { asParameters } from './proxmox-parameters.ts'
 import { reconcileOnProxmox } from './proxmox-reconcile.ts'
 import { endOfTask, type TaskReading } from './proxmox-task.ts'
 
 /**
- * Performs requests on the REST API of one Proxmox VE cluster, with an API token; paths stand below /api2/json.
+ * Performs requests on the REST API of one Proxmox VE cluster, with an API token or a login; paths stand below /api2/json.
  * A write that starts a task ends with the task: `{"data": UPID, "exitstatus": "OK", "log": […]}`.
  */
 export function openProxmox(id: string, connection: ProxmoxConnection, clock: Clock): Executor {
   const api = proxmoxApi(id, connection, clock)
-  const parts: TaskReading = { api, clock, tokenId: connection.tokenId, known: new Set() }
+  const parts: TaskReading = { api, clock, asker: askerOf(connection), known: new Set() }
   return {
     async perform(operation, limits) {
       const request = requestOf(operation)
@@ -37,10 +38,10 @@ function requestOf(operation: Operation): Request {
 }
 
 async function performed(parts: TaskReading, request: Request, limits: Limits): Promise<Omit<Outcome, 'durationMs'>> {
-  const { api, clock, tokenId } = parts
+  const { api, clock, asker } = parts
   const { signal, timeoutMs, maxOutputBytes } = limits
   const patience: Patience = { signal, maxOutputBytes, untilMs: clock.elapsedMs() + timeoutMs }
-  const asked = { request, tokenId }
+  const asked = { request, asker }
   if (request.method === 'GET') return outcomeOf(await api.read(asParameters(request).path, patience), asked)
   const roomy = { ...patience, maxOutputBytes: Math.max(maxOutputBytes, roomForUpid) }
   const outcome = outcomeOf(await api.write(request, roomy), asked)
