@@ -1,8 +1,8 @@
-import type { Signer } from '../core/fleet-export.ts'
 import type { FleetStore } from '../core/fleet-ports.ts'
 import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
 import type { Tool } from '../core/tool.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Signer } from '../state/fleet-export.ts'
 
 /** One command of the command line; one file each. */
 export interface CliCommand {

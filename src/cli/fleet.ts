@@ -1,8 +1,8 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { GatewayError } from '../core/errors.ts'
-import { checkExport, signedExport } from '../core/fleet-export.ts'
 import { parseJson, plainJson } from '../lib/json.ts'
+import { checkExport, signedExport } from '../state/fleet-export.ts'
 import type { CliCommand, World } from './command.ts'
 
 const usage = `tailops fleet export [--out FILE]

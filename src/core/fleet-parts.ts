@@ -110,8 +110,7 @@ function countedNode(node: Resource, guests: readonly Resource[], table: TableOp
   const having = (status: string) => there.filter(({ facts }) => facts['status'] === status).length
   const running = having('running')
   const stopped = having('stopped')
-  const { ip: _, ...row } = nodeRow(node, table)
-  return { ...row, running, stopped, other: there.length - running - stopped }
+  return { ...nodeRow(node, table), running, stopped, other: there.length - running - stopped }
 }
 
 export const isGuest = ({ kind }: Pick<Resource, 'kind'>): boolean => kind === 'lxc' || kind === 'qemu'

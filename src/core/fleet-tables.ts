@@ -14,15 +14,15 @@ export interface TableOptions {
   readonly seenAt: Date | undefined
 }
 
-/** `{ node: 'alder', cpu_pct: 4, mem_pct: 38, disk_pct: 21, ip: '192.0.2.11' }` */
+/** `{ node: 'alder', cpu_pct: 4, mem_pct: 38, disk_pct: 21, ip: '192.0.2.11' }`; the address only in depth. */
 export function nodeRow({ facts, use, ...rest }: Resource, options: TableOptions): FleetRow {
   return {
     node: text(facts['name']),
     status: unless('online', facts['status']),
     ...percents(use),
     disk_pct: whole(use['disk_pct']),
-    ip: text(facts['ip']),
     ...(options.depth === 'long' && {
+      ip: text(facts['ip']),
       cpus: number(facts['cpus']),
       memory_mib: number(facts['memory_mib']),
       up: spanOf(use['uptime_s']),
@@ -41,7 +41,7 @@ export function guestRow({ id, facts, use, ...rest }: Resource, options: TableOp
     node: text(facts['node']),
     status: unless('running', facts['status']),
     ...percents(use),
-    ip: isLong ? addresses.join(' ') : addresses[0],
+    ip: isLong ? addresses.join(' ') : facts['status'] === 'running' ? addresses[0] : '',
     ...(isLong && {
       tags: listOf(facts['tags']).join(' '),
       pool: text(facts['pool']),

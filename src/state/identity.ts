@@ -2,8 +2,8 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
-import { gatewayIdOf } from '../core/gateway-id.ts'
 import { systemCode } from './file-lock.ts'
+import { gatewayIdOf } from './gateway-id.ts'
 import { stateUnavailable } from './state-error.ts'
 
 /** Who this gateway is: an Ed25519 key that never leaves its state directory. */

@@ -17,7 +17,7 @@ import { nearest } from '../lib/nearest.ts'
 /** With more guests and containers than this, counts are shown. */
 const mostRows = 200
 /** With fewer, every column. */
-const fewRows = 12
+const fewRows = 16
 
 const word = () => z.string().min(1).max(100).optional()
 const rows = z.array(z.record(z.string(), z.union([z.string(), z.number()]))).optional()
@@ -74,7 +74,7 @@ export default defineTool({
     const chosen = fitting(fleet.resources, filter)
     const small = chosen.filter((one) => isGuest(one) || one.kind === 'container').length
     const isSummary = detail === 'auto' && small > mostRows
-    const depth = small > 0 && small <= fewRows && narrows(filter) ? 'long' : 'short'
+    const depth = chosen.length <= fewRows && narrows(filter) ? 'long' : 'short'
     const shown = parts(fleet.sources, chosen, { filter, options: { now, depth, isSummary } })
     const notes = [
       notSeen,

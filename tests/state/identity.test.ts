@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GatewayError } from '../../src/core/errors.ts'
-import { checkExport, signedExport } from '../../src/core/fleet-export.ts'
 import { randomId } from '../../src/lib/random-id.ts'
+import { checkExport, signedExport } from '../../src/state/fleet-export.ts'
 import { openIdentity } from '../../src/state/identity.ts'
 
 const dirs: string[] = []

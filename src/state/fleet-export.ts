@@ -16,7 +16,7 @@ export function signedExport(content: Readonly<Record<string, Json | undefined>>
 }
 
 const signed = z.looseObject({
-  gateway: z.object({ id: z.string(), name: z.string().optional() }),
+  gateway: z.looseObject({ id: z.string(), name: z.string().optional() }),
   exported_at: z.string(),
   signature: z.string(),
   public_key: z.string().regex(/^[A-Za-z0-9+/]{43}=$/),
