@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TargetsConfig } from './config/targets-config.ts'
 import { GatewayError } from './core/errors.ts'
 import type { Executor } from './core/executor.ts'
+import type { FleetStore } from './core/fleet-ports.ts'
 import { defaultPolicy } from './core/policy.ts'
 import type { Targets } from './core/ports.ts'
 import { defaultConstraints, type Target } from './core/target.ts'
@@ -11,6 +12,7 @@ import { openGatewayTarget } from './executors/gateway.ts'
 import { executorOf, type ReachedTarget } from './executors/index.ts'
 import type { LinkPool } from './executors/ssh-links.ts'
 import { linksTo } from './executors/ssh-links-to.ts'
+import { guestTargets } from './fleet/guest-targets.ts'
 import type { Look } from './fleet/look.ts'
 import { sourcesOf } from './fleet/sources.ts'
 import { openWatch, type Watch } from './fleet/watch.ts'
@@ -62,9 +64,12 @@ export interface OpenTargets extends Targets {
 /** The targets of the configuration, and the gateway itself. */
 export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: AnswerOfJob): OpenTargets {
   const { state, jobs, contacts } = parts
-  const all: readonly ReachedTarget[] = [ownTarget(read), ...read.config.targets]
+  const configured: readonly ReachedTarget[] = [ownTarget(read), ...read.config.targets]
+  const all = withGuests(configured, state.fleet)
   const gateway = openGatewayTarget({
-    targets: all,
+    get targets() {
+      return all()
+    },
     tools,
     policy: defaultPolicy,
     approvals: state.approvals,
@@ -78,7 +83,7 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
     fleet: state.fleet,
     discover: async (sources) => (await watch.now(sources)).map(endOf),
   })
-  const executors = openExecutors(parts, all, gateway)
+  const executors = openExecutors(parts, { configured, all }, gateway)
   const over = new AbortController()
   const look = backgroundRead(executors.of)
   const sources = sourcesOf(read.config.targets, {
@@ -91,7 +96,25 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
     over.abort()
     return executors.close()
   }
-  return { all, executor: executors.of, watch, close }
+  return {
+    get all() {
+      return all()
+    },
+    executor: executors.of,
+    watch,
+    close,
+  }
+}
+
+/** The configured targets and the guests that discovery has found, as the fleet is now. */
+function withGuests(configured: readonly ReachedTarget[], fleet: FleetStore): () => readonly ReachedTarget[] {
+  let known: { readonly version: number; readonly all: readonly ReachedTarget[] } | undefined
+  return () => {
+    const version = fleet.version()
+    if (known?.version !== version)
+      known = { version, all: [...configured, ...guestTargets(configured, fleet.resources())] }
+    return known.all
+  }
 }
 
 const ownTarget = ({ config: { gateway } }: ReadConfig): ReachedTarget => ({
@@ -127,31 +150,75 @@ function gatewayOf(state: State, { gateway: { id, name = id, segment } }: Target
   }
 }
 
-/** One executor a target, opened when it is first needed. */
+interface AllTargets {
+  readonly configured: readonly ReachedTarget[]
+  /** With the guests of the moment. */
+  all(): readonly ReachedTarget[]
+}
+
+interface Opened {
+  /** Of a guest: what it is reached by, for it may change. */
+  readonly way: string
+  readonly executor: Executor
+}
+
+/** One executor a target, opened when it is first needed; that of a guest goes when the guest has moved or gone. */
 function openExecutors(
   { stateDir, uid, process, state, contacts, sshPool: pool }: TargetParts,
-  all: readonly ReachedTarget[],
+  { configured, all }: AllTargets,
   gateway: Executor,
 ) {
   const env = { PATH: process.env['PATH'] ?? standardPath, HOME: homedir() }
   const local = { stepsDir: join(stateDir, 'steps'), scripts, env, uid, clock: systemClock }
   const agentSocket = process.env['SSH_AUTH_SOCK']
-  const sshLinks = linksTo(all, { clock: systemClock, pins: state.hostKeys, agentSocket, pool })
-  const opened = new Map<string, Executor>()
+  const sshLinks = linksTo(configured, { clock: systemClock, pins: state.hostKeys, agentSocket, pool })
+  const opened = new Map<string, Opened>()
+  const forget = (id: string) => {
+    const executor = opened.get(id)?.executor
+    opened.delete(id)
+    return executor?.close()
+  }
+  const carrier = (id: string): Executor => of(carrierIn(configured, id))
   const of = ({ id }: Target): Executor => {
+    const target = all().find((candidate) => candidate.id === id)
     const known = opened.get(id)
-    if (known !== undefined) return known
-    const target = all.find((candidate) => candidate.id === id)
-    if (target === undefined) throw new TypeError(`no target ${id}`)
-    const made = contacts.watched(id, executorOf({ ...local, gateway, sshLinks }, target))
-    opened.set(id, made)
-    return made
+    if (known !== undefined && target !== undefined && known.way === wayTo(target)) return known.executor
+    for (const gone of [id, ...vanished(opened.keys(), all())]) void forget(gone)
+    if (target === undefined) throw noLonger(id)
+    const executor = contacts.watched(id, executorOf({ ...local, gateway, sshLinks, carrier }, target))
+    opened.set(id, { way: wayTo(target), executor })
+    return executor
   }
   const close = async () => {
-    await Promise.all([...opened.values()].map((one) => one.close()))
+    await Promise.all([...opened.keys()].map(forget))
     sshLinks.close()
   }
   return { of, close }
+}
+
+/** Only a guest's way changes while a configuration lasts. It holds no secret of its own: those are the configuration's. */
+const wayTo = ({ kind, connection }: ReachedTarget): string => (kind === 'guest' ? JSON.stringify(connection) : '')
+
+const vanished = (ids: Iterable<string>, all: readonly Target[]): readonly string[] => {
+  const there = new Set(all.map(({ id }) => id))
+  return [...ids].filter((id) => !there.has(id))
+}
+
+const noLonger = (id: string) =>
+  new GatewayError('unknown_target', `${id} is no longer there`, {
+    hint: 'list_targets shows what is; run_discovery looks for guests anew',
+  })
+
+function carrierIn(configured: readonly ReachedTarget[], id: string): ReachedTarget {
+  const target = configured.find((candidate) => candidate.id === id)
+  if (target?.capabilities.includes('guest:exec') === true) return target
+  if (target === undefined)
+    throw new GatewayError('unsupported_target', `${id}, which would carry it, is no target`, {
+      hint: `the operator can add ${id} to targets.yaml, with guest:exec among its capabilities`,
+    })
+  throw new GatewayError('denied', `${id} does not carry operations of guests`, {
+    hint: `the operator can add guest:exec to the capabilities of ${id} in targets.yaml`,
+  })
 }
 
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

@@ -2,7 +2,13 @@ import type { Secret } from '../lib/secret.ts'
 import type { Capability } from './capability.ts'
 
 /** How a target is reached, by kind. */
-export type Connection = LocalConnection | SshConnection | DockerConnection | HttpConnection | ProxmoxConnection
+export type Connection =
+  | LocalConnection
+  | SshConnection
+  | DockerConnection
+  | HttpConnection
+  | ProxmoxConnection
+  | GuestConnection
 
 /** The machine the gateway runs on. */
 export interface LocalConnection {
@@ -140,4 +146,17 @@ export interface GuestFilter {
   readonly pools?: readonly string[] | undefined
   readonly names?: readonly string[] | undefined
   readonly kinds?: readonly ('lxc' | 'qemu')[] | undefined
+}
+
+/** A discovered guest that is reached through its cluster: a container by its node, a virtual machine by its agent. */
+export interface GuestConnection {
+  readonly kind: 'guest'
+  readonly guest: 'lxc' | 'qemu'
+  readonly vmid: number
+  /** Where it is at the moment. */
+  readonly node: string
+  /** Id of the cluster's target. */
+  readonly cluster: string
+  /** Id of the target that is its node; undefined where none is configured. */
+  readonly nodeTarget?: string | undefined
 }

@@ -1,8 +1,8 @@
 import type { Capability } from './capability.ts'
 import type { Endpoint } from './connection.ts'
 
-/** What a target is reached through; also what a tool says it works on. */
-export const targetKinds = ['gateway', 'local', 'ssh', 'docker', 'http', 'proxmox'] as const
+/** What a target is reached through; also what a tool says it works on. `guest`: a container or VM that discovery found. */
+export const targetKinds = ['gateway', 'local', 'ssh', 'docker', 'http', 'proxmox', 'guest'] as const
 export type TargetKind = (typeof targetKinds)[number]
 
 /** Something we may act on. */

@@ -56,6 +56,12 @@ export const isAction = (tool: Tool): tool is Action => 'plan' in tool
 
 /** The right a tool needs on a target of this kind; undefined when it follows the call it belongs to. */
 export function capabilityOn(tool: Tool, kind: TargetKind): Capability | undefined {
-  if (typeof tool.capability === 'object') return tool.capability[kind]
+  if (typeof tool.capability === 'object') return tool.capability[kind] ?? tool.capability[reachedLike(kind)]
   return tool.capability === 'origin' ? undefined : tool.capability
 }
+
+/** Whether a tool works on targets of this kind; what works over ssh works on a discovered guest. */
+export const worksOn = (tool: { readonly targets: readonly string[] }, kind: TargetKind): boolean =>
+  tool.targets.includes(kind) || tool.targets.includes(reachedLike(kind))
+
+const reachedLike = (kind: TargetKind): TargetKind => (kind === 'guest' ? 'ssh' : kind)

@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Target } from '../core/target.ts'
 import { openDocker } from './docker.ts'
+import { openGuest } from './guest.ts'
 import { openHttp } from './http.ts'
 import { limited } from './limits.ts'
 import { type LocalOptions, openLocal } from './local.ts'
@@ -16,6 +17,8 @@ export interface ExecutorParts extends Omit<LocalOptions, 'sudo'> {
   readonly gateway: Executor
   /** Connections that ssh targets share: one jumps over another. */
   readonly sshLinks: SshLinks
+  /** Who performs on a target that carries operations of guests. @throws GatewayError denied: it does not grant guest:exec */
+  carrier(id: string): Executor
 }
 
 /** A target and how it is reached; the gateway itself needs no way. */
@@ -24,7 +27,7 @@ export interface ReachedTarget extends Target {
 }
 
 /** Who performs on a target; kinds that this version does not perform on may be declared, and say so when asked. */
-export function executorOf({ gateway, sshLinks, ...local }: ExecutorParts, target: ReachedTarget): Executor {
+export function executorOf({ gateway, sshLinks, carrier, ...local }: ExecutorParts, target: ReachedTarget): Executor {
   const { id, kind, constraints, connection } = target
   if (kind === 'gateway') return gateway
   if (kind === 'local') {
@@ -38,6 +41,10 @@ export function executorOf({ gateway, sshLinks, ...local }: ExecutorParts, targe
   if (connection?.kind === 'docker') {
     const link = connection.via === undefined ? undefined : sshLinks.reach(connection.via)
     return limited(openDocker(id, { ...connection, link }, local.clock), constraints.concurrency, local.clock)
+  }
+  if (connection?.kind === 'guest') {
+    const { clock, scripts } = local
+    return limited(openGuest({ id, connection, scripts, clock, carrier }), constraints.concurrency, clock)
   }
   if (connection?.kind === 'ssh') {
     const { clock, scripts } = local

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Target } from '../core/target.ts'
-import type { Tool } from '../core/tool.ts'
+import { type Tool, worksOn } from '../core/tool.ts'
+import { matchesGlob } from '../lib/glob.ts'
 import { nearest } from '../lib/nearest.ts'
 
 /**
@@ -12,7 +13,7 @@ export function chooseTargets(
   tool: Tool,
   asked: readonly string[] | undefined,
 ): readonly Target[] {
-  const fitting = all.filter(({ kind }) => tool.targets.includes(kind))
+  const fitting = all.filter(({ kind }) => worksOn(tool, kind))
   if (asked === undefined || asked.length === 0) return [defaultTarget(fitting, tool)]
   const chosen = new Set(asked.flatMap((selector) => select(all, fitting, tool, selector)))
   return [...chosen].sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -62,21 +63,7 @@ function groupOf(selector: string): ((target: Target) => boolean) | undefined {
     return (target) => (key === 'tag' ? target.tags.includes(value) : Reflect.get(target, key ?? '') === value)
   }
   if (!selector.includes('*') || selector.length > 100) return undefined
-  return ({ id }) => matchesGlob(id, selector.split('*'))
-}
-
-/** Linear in the length of the name: parts between stars must occur in order. */
-function matchesGlob(id: string, parts: readonly string[]): boolean {
-  const [first = '', ...rest] = parts
-  const last = rest.pop() ?? ''
-  if (!id.startsWith(first) || !id.endsWith(last) || id.length < first.length + last.length) return false
-  let at = first.length
-  for (const part of rest) {
-    const found = id.indexOf(part, at)
-    if (found === -1 || found + part.length > id.length - last.length) return false
-    at = found + part.length
-  }
-  return true
+  return ({ id }) => matchesGlob(id, selector)
 }
 
 const names = (targets: readonly Target[]): string => {

@@ -1,12 +1,12 @@
 import type { Caller } from '../core/target.ts'
-import { capabilityOn, type Tool } from '../core/tool.ts'
+import { capabilityOn, type Tool, worksOn } from '../core/tool.ts'
 import type { Gateway } from './gateway.ts'
 
 /** The tools that have a target of their kind which grants what this caller holds, sorted by name. */
 export function visibleTools({ tools, targets }: Gateway, caller: Caller): readonly Tool[] {
   const usable = (tool: Tool) =>
     targets.all.some(({ kind, capabilities }) => {
-      if (!tool.targets.includes(kind)) return false
+      if (!worksOn(tool, kind)) return false
       const capability = capabilityOn(tool, kind)
       return capability === undefined || (capabilities.includes(capability) && caller.scopes.includes(capability))
     })

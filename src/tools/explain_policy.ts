@@ -7,7 +7,7 @@ import { get } from '../core/operation.ts'
 import { decide } from '../core/policy.ts'
 import { jsonOf } from '../core/reply.ts'
 import { defaultConstraints, targetKinds } from '../core/target.ts'
-import { defineTool } from '../core/tool.ts'
+import { defineTool, worksOn } from '../core/tool.ts'
 import { withoutEmptyColumns } from '../formats/rows.ts'
 import { nearest } from '../lib/nearest.ts'
 
@@ -39,7 +39,7 @@ export default defineTool({
     const tool = tools.find((candidate) => candidate.name === name)
     if (tool === undefined) throw unknownTool(name, tools)
     const fitting = targets.filter(
-      ({ id, kind }) => tool.targets.includes(kind) && (target === undefined || id === target),
+      ({ id, kind }) => worksOn(tool, kindOf(kind)) && (target === undefined || id === target),
     )
     if (fitting.length === 0) {
       const which = target === undefined ? 'no target' : `${JSON.stringify(target)} is no target`
@@ -48,7 +48,10 @@ export default defineTool({
       })
     }
     const answers = fitting.map(({ id, kind, capabilities }) => {
-      const capability = typeof tool.capability === 'string' ? tool.capability : tool.capability[kind]
+      const capability =
+        typeof tool.capability === 'string'
+          ? tool.capability
+          : (tool.capability[kind] ?? tool.capability[kind === 'guest' ? 'ssh' : kind])
       if (capability === undefined || !isCapability(capability))
         return { target: id, effect: 'allow', rule: 'origin', reason: 'as the call that made its handle', hint: '' }
       const asked = {
