@@ -1,15 +1,20 @@
 import type { Clock } from '../../src/lib/clock.ts'
 
-/** A clock on which short pauses take no time: they move it on at once. Longer sleeps, the time limits, never end by themselves. */
+/**
+ * A clock on which short pauses take no time: they move it on at once. Longer sleeps, the time limits, never end by
+ * themselves; with `limitsEndAfterMs` they end after so many real milliseconds, for what really hangs.
+ */
 export interface HastyClock extends Clock {
   /** The pauses so far, in milliseconds. */
   readonly pauses: number[]
   advance(ms: number): void
 }
 
-const longestPauseMs = 2000
-
-export function hastyClock(start = new Date()): HastyClock {
+export function hastyClock(
+  start = new Date(),
+  longestPauseMs = 2000,
+  limitsEndAfterMs = Number.POSITIVE_INFINITY,
+): HastyClock {
   let elapsed = 0
   const pauses: number[] = []
   return {
@@ -22,9 +27,18 @@ export function hastyClock(start = new Date()): HastyClock {
     sleep(ms, signal) {
       if (signal?.aborted) return Promise.reject(signal.reason)
       if (ms > longestPauseMs)
-        return new Promise((_, reject) =>
-          signal?.addEventListener('abort', () => reject(signal.reason), { once: true }),
-        )
+        return new Promise((resolve, reject) => {
+          const end = () => {
+            elapsed += ms
+            resolve()
+          }
+          const timer = limitsEndAfterMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, limitsEndAfterMs)
+          const stop = () => {
+            clearTimeout(timer)
+            reject(signal?.reason)
+          }
+          signal?.addEventListener('abort', stop, { once: true })
+        })
       pauses.push(ms)
       elapsed += ms
       return new Promise((resolve) => setImmediate(resolve))
