@@ -108,6 +108,7 @@ function cluster(name: string, prefixes: readonly string[], reading: Reading): C
     capabilities: expandCapabilities(granted),
     constraints: defaultConstraints,
     cluster: name,
+    prefixes,
     connection: connection(prefixes, reading),
   }
 }

@@ -8,6 +8,9 @@ const two = {
   PROXMOX_CLUSTER_alpha_TOKEN_ID: 'svc@pve!mcp',
   PROXMOX_CLUSTER_alpha_TOKEN_SECRET: 'hush',
   PROXMOX_CLUSTER_alpha_DEFAULT_NODE: 'pve1',
+  PROXMOX_CLUSTER_alpha_DEFAULT_STORAGE: 'fast',
+  PROXMOX_CLUSTER_alpha_DEFAULT_BRIDGE: 'vmbr1',
+  PROXMOX_CLUSTER_alpha_TIER: 'prod',
   PROXMOX_CLUSTER_alpha_REGION: 'eu',
   PROXMOX_CLUSTER_BETA_API_URL: 'https://pve-b:8006,https://pve-c:8006',
   PROXMOX_CLUSTER_BETA_TOKEN_ID: 'svc@pve!mcp',
@@ -18,15 +21,16 @@ const two = {
 test('clusters of the environment become targets that grant reading, the first one first', () => {
   const { targets, problems } = environmentClusters(two, [])
   expect(problems).toEqual([])
-  expect(targets.map(({ id, cluster, capabilities }) => [id, cluster, capabilities])).toEqual([
-    ['alpha', 'alpha', ['proxmox:read']],
-    ['beta', 'beta', ['proxmox:read']],
+  expect(targets.map(({ id, cluster, capabilities, prefixes }) => [id, cluster, capabilities, prefixes])).toEqual([
+    ['alpha', 'alpha', ['proxmox:read'], ['prod-']],
+    ['beta', 'beta', ['proxmox:read'], ['dr-']],
   ])
   expect(targets[0]?.connection).toMatchObject({
     apiUrls: ['https://pve-a:8006'],
     prefixes: ['prod-'],
     region: 'eu',
-    defaults: { node: 'pve1' },
+    tier: 'prod',
+    defaults: { node: 'pve1', storage: 'fast', bridge: 'vmbr1' },
     tls: { verify: true, fingerprints: undefined },
   })
   expect(targets[1]?.connection).toMatchObject({
