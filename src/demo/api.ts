@@ -1,4 +1,5 @@
 import { accessMethods } from './api-access.ts'
+import { agentMethods } from './api-agent.ts'
 import { clusterMethods } from './api-cluster.ts'
 import { guestMethods } from './api-guests.ts'
 import { nodeMethods } from './api-nodes.ts'
@@ -11,6 +12,7 @@ import type { Method } from './method.ts'
 export const methods: readonly Method[] = [
   ...clusterMethods,
   ...guestMethods,
+  ...agentMethods,
   ...nodeMethods,
   ...powerMethods,
   ...storageMethods,
