@@ -20,16 +20,16 @@ async function main(): Promise<number> {
   if (taken !== undefined) {
     return failed(`${address}: ${taken}. Choose another: TAILOPS_LISTEN=127.0.0.1:${port + 1} npm start`)
   }
-  const places = firstConfiguration()
+  const { command, places, questions } = whatToServe()
   const token = settings.authMode === 'none' ? '' : mintToken(places)
-  const gateway = serve(places)
+  const gateway = serve(command, places)
   const url = `http://${address}/mcp`
   if (!(await isReady(`http://${address}/readyz`, gateway.process))) return gateway.stop()
-  console.log(`\nget_system_status → local\n${await ask(url, token)}\n`)
-  console.log(clientSetup({ url, token, binary, env: places }))
-  console.log(
-    `Targets: ${places.TAILOPS_CONFIG}\nServing ${url} until Ctrl-C. The token holds every *:read right, for 90 days.`,
-  )
+  // Otherwise the first answers would come before the first look at the fleet.
+  if (command[0] === 'demo') await ask(url, token, 'run_discovery')
+  for (const tool of questions) console.log(`\n${tool}\n${await ask(url, token, tool)}`)
+  console.log(`\n${clientSetup({ url, token, binary, env: places })}`)
+  console.log(`Targets: ${places.TAILOPS_CONFIG}\n${aboutDemo(places, command)}Serving ${url} until Ctrl-C. ${rights}`)
   return gateway.ended
 }
 
@@ -38,19 +38,50 @@ interface Places extends Record<string, string> {
   readonly TAILOPS_STATE_DIR: string
 }
 
-/** Made once; a second start finds it. */
-function firstConfiguration(): Places {
+/** What is served: the configuration that there is, else the simulated fleet. */
+interface Served {
+  readonly command: readonly string[]
+  readonly places: Places
+  /** Tools that are asked one after the other, for the first impression. */
+  readonly questions: readonly string[]
+}
+
+function whatToServe(): Served {
   const { TAILOPS_HOME, TAILOPS_CONFIG, TAILOPS_STATE_DIR, XDG_DATA_HOME = '' } = process.env
   const data = isAbsolute(XDG_DATA_HOME) ? XDG_DATA_HOME : join(homedir(), '.local', 'share')
   const home = resolve(TAILOPS_HOME ?? join(data, 'tailops'))
   mkdirSync(home, { recursive: true, mode: 0o700 })
   const config = resolve(TAILOPS_CONFIG ?? join(home, 'targets.yaml'))
-  if (!existsSync(config)) writeFileSync(config, defaultTargetsYaml(), { mode: 0o600, flag: 'wx' })
-  return { TAILOPS_CONFIG: config, TAILOPS_STATE_DIR: resolve(TAILOPS_STATE_DIR ?? join(home, 'state')) }
+  if (TAILOPS_CONFIG !== undefined || existsSync(config)) {
+    const places = { TAILOPS_CONFIG: config, TAILOPS_STATE_DIR: resolve(TAILOPS_STATE_DIR ?? join(home, 'state')) }
+    return { command: ['serve'], places, questions: ['get_system_status'] }
+  }
+  writeFileSync(join(home, 'targets.example.yaml'), defaultTargetsYaml(), { mode: 0o600 })
+  const dir = join(home, 'demo')
+  const places = { TAILOPS_CONFIG: join(dir, 'targets.yaml'), TAILOPS_STATE_DIR: join(dir, 'state') }
+  const questions = ['get_system_status', 'get_fleet_state', 'triage_fleet']
+  return { command: ['demo', '--dir', dir], places, questions }
+}
+
+const rights = 'The token holds every *:read right, and may ask for power changes of guests and for discovery; 90 days.'
+
+function aboutDemo({ TAILOPS_CONFIG }: Places, [command]: readonly string[]): string {
+  if (command !== 'demo') return ''
+  const home = resolve(TAILOPS_CONFIG, '../..')
+  return `The clusters home and office are simulated; local is this machine.
+To look after your own: cp ${home}/targets.example.yaml ${home}/targets.yaml, edit it (docs/targets.md), npm start again.
+`
 }
 
 function mintToken(places: Places): string {
-  const args = ['token', 'mint', '--name=npm-start', '--scopes=readonly', '--ttl=90d', '--json']
+  const args = [
+    'token',
+    'mint',
+    '--name=npm-start',
+    '--scopes=readonly,proxmox:control,fleet:admin',
+    '--ttl=90d',
+    '--json',
+  ]
   const { stdout } = spawnSync(binary, args, {
     env: { ...process.env, ...places },
     encoding: 'utf8',
@@ -68,9 +99,9 @@ interface Gateway {
 }
 
 /** The gateway as a child that ends with us. */
-function serve(places: Places): Gateway {
+function serve(command: readonly string[], places: Places): Gateway {
   const env = { TAILOPS_LOG_LEVEL: 'warn', ...process.env, ...places }
-  const child = spawn(binary, ['serve'], { env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn(binary, command, { env, stdio: ['ignore', 'inherit', 'inherit'] })
   const ended = new Promise<number>((done) => child.once('exit', (code) => done(code ?? 1)))
   const stop = () => {
     child.kill('SIGTERM')
@@ -104,7 +135,7 @@ async function isReady(url: string, child: ChildProcess): Promise<boolean> {
 }
 
 /** One real call through MCP: plain JSON-RPC, no session. */
-async function ask(url: string, token: string): Promise<string> {
+async function ask(url: string, token: string, tool: string): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',
     headers: {
@@ -116,7 +147,7 @@ async function ask(url: string, token: string): Promise<string> {
       jsonrpc: '2.0',
       id: 1,
       method: 'tools/call',
-      params: { name: 'get_system_status', arguments: {} },
+      params: { name: tool, arguments: {} },
     }),
   })
   const body = await response.text()

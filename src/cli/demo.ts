@@ -75,6 +75,6 @@ A simulated fleet: clusters home and office. Nothing of it is real. Make a token
   What is running?                 get_fleet_state
   What is wrong?                   triage_fleet
   What has changed since then?     get_fleet_changes
-  Restart the container wiki.      proxmox_manage_guest: it shows its plan, and waits for your approval:
+  Restart the container grafana.   proxmox_manage_guest: it shows its plan, and waits for your approval:
   TAILOPS_STATE_DIR=${TAILOPS_STATE_DIR} tailops approvals approve ID
 `

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,19 +9,23 @@ const root = join(import.meta.dirname, '../..')
 const home = mkdtempSync(join(tmpdir(), 'tailops-start-'))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
-test('a first start makes a configuration, asks one real question, and serves until Ctrl-C', async () => {
+test('a first start shows a simulated fleet beside this machine, asks real questions, and serves until Ctrl-C', async () => {
   const { output, exitCode, url } = await startAndStop(await freePort())
-  expect(output).toContain('get_system_status → local\nhostname: ')
+  expect(output).toContain('get_system_status\nhostname: ')
+  expect(output).toMatch(/get_fleet_state\n[\s\S]*nextcloud[\s\S]*triage_fleet\n[\s\S]*riga/)
+  expect(output).toContain('The clusters home and office are simulated; local is this machine.')
   expect(output).toContain(`claude mcp add --transport http tailops ${url}`)
   expect(output).toContain('"mcpServers"')
   expect(exitCode).toBe(0)
   expect(await fetch(url).catch(() => 'refused')).toBe('refused')
 }, 60_000)
 
-test('a second start finds the configuration and makes a fresh token', async () => {
-  const config = readFileSync(join(home, 'targets.yaml'), 'utf8')
+test('with a configuration it serves that, changes nothing in it, and makes a fresh token each time', async () => {
+  const config = readFileSync(join(home, 'targets.example.yaml'), 'utf8')
+  copyFileSync(join(home, 'targets.example.yaml'), join(home, 'targets.yaml'))
   const port = await freePort()
   const [first, second] = [await startAndStop(port), await startAndStop(port)]
+  expect(first.output).not.toContain('simulated')
   expect(readFileSync(join(home, 'targets.yaml'), 'utf8')).toBe(config)
   expect(tokenIn(first.output)).not.toBe(tokenIn(second.output))
 }, 60_000)
