@@ -3,6 +3,7 @@ import type { FleetStore } from '../core/fleet-ports.ts'
 import { get, type Operation, type Outcome } from '../core/operation.ts'
 import type { Target } from '../core/target.ts'
 import { clusterSource } from './cluster-source.ts'
+import { dockerSource } from './docker-source.ts'
 import type { WatchedSource } from './watch.ts'
 
 /** A target and how it is reached. */
@@ -23,6 +24,8 @@ export function sourcesOf(targets: readonly Reached[], { store, now, read }: Sou
     const { connection } = target
     if (connection.kind === 'proxmox' && connection.discovery.enabled)
       return [clusterSource(target.id, connection, { store, now, read: (path) => read(target, get(path)) })]
+    if (connection.kind === 'docker' && target.capabilities.includes('container:read'))
+      return [dockerSource(target.id, (path) => read(target, get(path)))]
     return []
   })
 }
