@@ -186,3 +186,15 @@ test('a virtual machine whose agent does not run could not be reached', async ()
   })
   await world.stop()
 })
+
+test('a container that moves is reached through the node where it is now', async () => {
+  const world = await openGuestsWorld()
+  expect(await world.run(world.guest('pve:home/101'), 'true')).toMatchObject({ ok: true })
+  world.standIn.cluster('home').world.changeGuest(101, { node: 'pve2' })
+  await world.targets.watch.now()
+  await expect(world.run(world.guest('pve:home/101'), 'true')).rejects.toMatchObject({
+    code: 'unsupported_target',
+    message: 'pve:home/101: nothing says how node pve2 is reached',
+  })
+  await world.stop()
+})
