@@ -100,7 +100,7 @@ async function replyOf(response: IncomingMessage, { method, maxBytes }: Ask): Pr
   }
 }
 
-function failureOf({ authority }: Place, error: unknown): GatewayError {
+function failureOf({ authority, secure }: Place, error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   const code = codeOf(error)
   if (/ALERT/.test(code) && error instanceof Error) return clientRefused(authority, error)
@@ -110,7 +110,7 @@ function failureOf({ authority }: Place, error: unknown): GatewayError {
       cause: error,
     })
   return new GatewayError('interrupted', `${authority} broke off the connection before its answer was complete`, {
-    hint: 'it may have done what was asked: look before repeating it',
+    hint: `it may have done what was asked: look before repeating it${secure ? '' : '; if it speaks TLS, write api_url with https://'}`,
     cause: error,
   })
 }
