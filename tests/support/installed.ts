@@ -32,6 +32,8 @@ export interface Installed {
   mint(scopes: string): string
   /** Starts `tailops serve` on a free port of loopback. */
   serve(runtime?: Runtime, env?: Record<string, string>): Promise<Served>
+  /** Starts another command that serves, on the binary. */
+  serveBy(command: readonly string[]): Promise<Served>
   remove(): Promise<void>
 }
 
@@ -67,7 +69,12 @@ export function install(targets?: (files: string) => string): Installed {
     run,
     mint: (scopes) => run(['token', 'mint', '--name=test', `--scopes=${scopes}`]).trim(),
     async serve(runtime = 'binary', more = {}) {
-      const served = await serve(runtime, { ...env, ...more })
+      const served = await serve(runtimes[runtime], ['serve'], { ...env, ...more })
+      running.add(served)
+      return served
+    },
+    async serveBy(command) {
+      const served = await serve(runtimes.binary, command, env)
       running.add(served)
       return served
     },
@@ -86,10 +93,13 @@ targets:
     constraints: { file_roots: [${files}] }
 `
 
-async function serve(runtime: Runtime, env: Record<string, string>): Promise<Served> {
+async function serve(
+  [command, ...args]: readonly [string, ...string[]],
+  what: readonly string[],
+  env: Record<string, string>,
+): Promise<Served> {
   const port = await freePort()
-  const [command, ...args] = runtimes[runtime]
-  const child = spawn(command, [...args, 'serve'], {
+  const child = spawn(command, [...args, ...what], {
     env: { ...env, TAILOPS_LISTEN: `127.0.0.1:${port}` },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
