@@ -42,9 +42,13 @@ interface Running {
   readonly begun: Promise<Process | undefined>
   /** The exit code; undefined when the channel closed without one. */
   readonly ended: Promise<number | undefined>
+  /** Resolves when far more has come than anybody keeps. */
+  readonly flooded: Promise<void>
 }
 
 const killWithinMs = 5000
+/** A program that says more than this beyond what is kept is ended: reading on to drop it would cost us and gain nobody. */
+const maxDroppedBytes = 16 * 1024 * 1024
 
 /** Runs it to its end, or ends it on the other side when time is over or the caller goes. */
 export async function runRemotely(run: RemoteRun): Promise<Outcome> {
@@ -56,7 +60,13 @@ export async function runRemotely(run: RemoteRun): Promise<Outcome> {
   try {
     const running = await started(run, over.signal)
     const stopped = aborted(over.signal)
-    const first = await Promise.race([running.ended.then(() => 'ended'), stopped.then(() => 'stopped')])
+    const ways = [
+      running.ended.then(() => 'ended'),
+      stopped.then(() => 'stopped'),
+      running.flooded.then(() => 'flooded'),
+    ]
+    const first = await Promise.race(ways)
+    if (first === 'flooded') throw await endedFlood(run, running)
     if (first === 'stopped') {
       await endThere(run, running)
       throw stopError(run, limits.signal.aborted)
@@ -97,16 +107,22 @@ function watch(channel: Channel, out: MarkedStream, err: MarkedStream, limits: L
   let code: number | undefined
   const begun = Promise.withResolvers<Process | undefined>()
   const ended = Promise.withResolvers<number | undefined>()
+  const flooded = Promise.withResolvers<void>()
+  const watchFlood = () => out.droppedBytes + err.droppedBytes > maxDroppedBytes && flooded.resolve()
   let isBegun = false
   channel.on('data', (chunk: Buffer) => {
     out.take(chunk)
+    watchFlood()
     if (isBegun || out.mark === undefined) return
     isBegun = true
     const process = processOf(out.mark)
     if (process.state === 'ready') limits.onRef?.(`${process.pid}:${process.start}`)
     begun.resolve(process)
   })
-  channel.stderr.on('data', (chunk: Buffer) => err.take(chunk))
+  channel.stderr.on('data', (chunk: Buffer) => {
+    err.take(chunk)
+    watchFlood()
+  })
   channel.on('exit', (status: number | null, signal?: string) => {
     code = status ?? 128 + (signals[signal ?? ''] ?? 15)
   })
@@ -114,7 +130,7 @@ function watch(channel: Channel, out: MarkedStream, err: MarkedStream, limits: L
     begun.resolve(undefined)
     ended.resolve(code)
   })
-  return { channel, out, err, begun: begun.promise, ended: ended.promise }
+  return { channel, out, err, begun: begun.promise, ended: ended.promise, flooded: flooded.promise }
 }
 
 const signals: Readonly<Record<string, number>> = constants.signals
@@ -154,6 +170,21 @@ function noShell(id: string, noise: string): GatewayError {
     `${id}: the login shell did not run sh${said === undefined ? '' : `; it said: ${said.trim().slice(0, 200)}`}`,
     { hint: 'the login user needs a shell that runs commands, and sshd no ForceCommand that ignores them' },
   )
+}
+
+/** Ends what says too much; a login shell that never came to our program loses its channel. */
+async function endedFlood(run: RemoteRun, running: Running): Promise<GatewayError> {
+  const { id, limits } = run
+  if (running.out.mark === undefined) {
+    running.channel.destroy()
+    return limits.step === undefined ? noShell(id, running.out.noise) : lost(id)
+  }
+  await endThere(run, running)
+  if (limits.step !== undefined) return lost(id)
+  const mib = maxDroppedBytes / 1024 / 1024
+  return new GatewayError('operation_failed', `${id}: it said more than ${mib} MiB and was ended`, {
+    hint: 'ask for less: fewer lines, a narrower filter',
+  })
 }
 
 /** Ends the whole process group there; a program that has not shown itself yet is waited for. */

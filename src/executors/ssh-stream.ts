@@ -8,6 +8,8 @@ export interface MarkedStream {
   text(): CappedText
   /** What was said before the mark. */
   readonly noise: string
+  /** Bytes that came and were not kept. */
+  readonly droppedBytes: number
 }
 
 const maxNoiseBytes = 65_536
@@ -19,14 +21,17 @@ export function markedStream(nonce: string, maxBytes: number): MarkedStream {
   let mark: string | undefined
   let left = maxBytes
   let truncated = false
+  let droppedBytes = 0
   const keep = (chunk: Uint8Array): void => {
     truncated ||= chunk.length > left
     if (left > 0) kept.push(chunk.subarray(0, left))
+    droppedBytes += Math.max(0, chunk.length - left)
     left -= Math.min(left, chunk.length)
   }
   return {
     take(chunk) {
       if (mark !== undefined) return keep(chunk)
+      droppedBytes += Math.max(0, before.length - maxNoiseBytes)
       before = Buffer.concat([before.subarray(-maxNoiseBytes), chunk])
       const begin = before.indexOf(`\x1e${nonce}`)
       const end = begin < 0 ? -1 : before.indexOf('\n', begin)
@@ -39,6 +44,9 @@ export function markedStream(nonce: string, maxBytes: number): MarkedStream {
     },
     get noise() {
       return before.toString('utf8')
+    },
+    get droppedBytes() {
+      return droppedBytes
     },
     // A character that was cut in the middle is left out.
     text: () => ({ text: new TextDecoder().decode(Buffer.concat(kept), { stream: truncated }), truncated }),
