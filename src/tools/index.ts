@@ -23,6 +23,7 @@ import getServiceStatus from './get_service_status.ts'
 import getSystemStatus from './get_system_status.ts'
 import getTopProcesses from './get_top_processes.ts'
 import healthCheck from './health_check.ts'
+import httpRequestTest from './http_request_test.ts'
 import installPackage from './install_package.ts'
 import listApprovals from './list_approvals.ts'
 import listDockerImages from './list_docker_images.ts'
@@ -84,6 +85,7 @@ export const tools: readonly Tool[] = [
   getSystemStatus,
   getTopProcesses,
   healthCheck,
+  httpRequestTest,
   installPackage,
   listApprovals,
   listDockerImages,

@@ -17,12 +17,13 @@ by_curl() {
   [ "$method" = HEAD ] && set -- "$@" --head
   [ "$verify" = insecure ] && set -- "$@" --insecure
   figures='%{http_code} %{http_version} %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total} %{size_download}'
+  mark=$(printf '\036')
   section figures
   # 3: our output; 4: the body, of which no more is read than allowed; 5: what curl says.
   exec 3>&1
   said=$({
     {
-      curl "$@" --write-out "$figures\n\036type\n%{content_type}\n\036location\n%{redirect_url}\n" 4>&1 >&3 2>&5
+      curl "$@" --write-out "$figures\n${mark}type\n%{content_type}\n${mark}location\n%{redirect_url}\n" 4>&1 >&3 2>&5
       printf '\036exit\n%s\n' "$?" >&3
     } | head -c "$most" >/dev/null
   } 5>&1)
