@@ -1,6 +1,8 @@
 import type { Resource, SourceState } from './fleet.ts'
 import { findings } from './fleet-findings.ts'
 import type { FleetView, Problem, Thresholds, Triaged } from './fleet-view.ts'
+import { unreadable } from './triage-access.ts'
+import { clockProblems } from './triage-clocks.ts'
 import { found } from './triage-findings.ts'
 import { count, since, some } from './triage-words.ts'
 
@@ -18,6 +20,7 @@ function ofCluster(view: FleetView, cluster: Resource, thresholds: Thresholds): 
   // What is known of it is old: nothing can be claimed of today.
   if (state?.health === 'unreachable') return { problems: reach(view, state), unmeasured: [`${source}: all of it`] }
   const unmeasured = [...lastLookFailed(view, state), ...(state?.gaps ?? []).map((gap) => `${source}: ${gap}`)]
+  const clocks = clockProblems(view, source)
   const problems = [
     ...quorum(view, cluster),
     ...own.filter(({ kind }) => kind === 'node').flatMap((node) => ofNode(view, node, { own, thresholds })),
@@ -27,8 +30,9 @@ function ofCluster(view: FleetView, cluster: Resource, thresholds: Thresholds): 
     ...tasks(view, source, unmeasured),
     ...certificates(view, source, { thresholds, unmeasured }),
     ...updates(view, source, unmeasured),
+    ...clocks.problems,
   ]
-  return { problems, unmeasured }
+  return { problems, unmeasured: [...unmeasured, ...clocks.unmeasured, ...unreadable(view, source)] }
 }
 
 function lastLookFailed(view: FleetView, state: SourceState | undefined): readonly string[] {

@@ -126,6 +126,8 @@ const found: readonly (readonly [string, Case, string])[] = [
     'critical certificate due',
   ],
   ['updates', { findings: { updates: [{ node: 'a', packages: 4 }] } }, 'low updates due'],
+  ['a clock', { findings: { clocks: [{ node: 'a', ahead_s: -6 }] } }, 'medium clock off'],
+  ['a clock far off', { findings: { clocks: [{ node: 'a', ahead_s: 61 }] } }, 'high clock off'],
   [
     'a guest that should run',
     { resources: [lxc(1, { status: 'stopped' })], findings: { should_run: { vmids: [1], unread: 0 } } },
@@ -189,6 +191,17 @@ const fine: readonly (readonly [string, Case])[] = [
     'a backup that worked the second time',
     { findings: { ...failed({ id: '1' }), backups: { newest: { 1: nowS }, unread: [] } }, resources: [lxc(1)] },
   ],
+  [
+    'clocks as they are',
+    {
+      findings: {
+        clocks: [
+          { node: 'a', ahead_s: 5 },
+          { node: 'b', ahead_s: -5 },
+        ],
+      },
+    },
+  ],
   ['a certificate of months', { findings: { certificates: [{ node: 'a', not_after: nowS + 90 * day }] } }],
   ['a stopped guest that need not run', { resources: [lxc(1, { status: 'stopped' })] }],
   [
@@ -249,8 +262,18 @@ describe('what could not be measured', () => {
       'home: failed tasks',
       'home: certificates',
       'home: updates',
+      'home: clocks',
+      'home: rights of its token',
       'home: stopped guests that should run',
       'home: backups',
+    ])
+  })
+
+  test('what the token may not read is told with the line that changes it', () => {
+    const { problems, unmeasured } = run({ findings: { access: { missing: ['VM.Audit on /vms'] } } })
+    expect(problems).toEqual([])
+    expect(unmeasured).toEqual([
+      "home: whatever needs VM.Audit on /vms: its token has it not; pveum acl modify / --tokens 'TOKENID' --roles PVEAuditor gives it, where its user has it too",
     ])
   })
 
@@ -275,4 +298,14 @@ test('many small problems of a kind are one that names them; grave ones stay apa
     ['critical', 'node:home/c'],
     ['medium', 'pve:home/1 pve:home/2 pve:home/3 pve:home/4 pve:home/5'],
   ])
+})
+
+test('a clock is told with its direction; where all are off alike, the gateway may be', () => {
+  const off = (...ahead: readonly number[]) =>
+    run({ findings: { clocks: ahead.map((ahead_s, index) => ({ node: `n${index}`, ahead_s })) } }).problems
+  expect(off(-90, 0).map(({ where, evidence }) => [where, evidence])).toEqual([
+    ['node:home/n0', '90 s behind the gateway'],
+  ])
+  expect(off(90, 92).map(({ evidence }) => evidence.includes('the gateway that is off'))).toEqual([true, true])
+  expect(off(90, -90).map(({ evidence }) => evidence.includes('the gateway that is off'))).toEqual([false, false])
 })
