@@ -115,22 +115,12 @@ function cluster(name: string, prefixes: readonly string[], reading: Reading): C
 
 function connection(prefixes: readonly string[], reading: Reading): ProxmoxConnection {
   const { read } = reading
-  const tokenId = read('TOKEN_ID') ?? oldTokenId(read)
-  const secret = read('TOKEN_SECRET') ?? read('TOKEN_VALUE')
-  if (tokenId === undefined || secret === undefined) {
-    const missing = tokenId === undefined ? 'TOKEN_ID' : 'TOKEN_SECRET'
-    reading.report('error', reading.prefix + missing, {
-      what: 'is not set',
-      hint: 'make an API token in Proxmox and set it; passwords are not used',
-    })
-  }
   return {
     kind: 'proxmox',
+    ...credentials(reading),
     apiUrls: apiUrls(reading),
     nodes: {},
     prefixes,
-    tokenId,
-    tokenSecret: secret === undefined ? undefined : new Secret(secret),
     tls: { verify: verifies(reading), fingerprints: fingerprints(read) },
     defaults: { node: read('DEFAULT_NODE'), storage: read('DEFAULT_STORAGE'), bridge: read('DEFAULT_BRIDGE') },
     discovery: discovery(undefined, { config: '/', home: undefined }),
@@ -142,6 +132,21 @@ function connection(prefixes: readonly string[], reading: Reading): ProxmoxConne
 function fingerprints(read: Reading['read']): readonly string[] | undefined {
   const listed = words(read('FINGERPRINT'))
   return listed.length === 0 ? undefined : listed
+}
+
+/** A token; or a user and a password where no part of a token is given. */
+function credentials({ read, prefix, report }: Reading) {
+  const tokenId = read('TOKEN_ID') ?? oldTokenId(read)
+  const secret = read('TOKEN_SECRET') ?? read('TOKEN_VALUE')
+  const [username, password] = [read('USERNAME'), read('PASSWORD')]
+  if (tokenId === undefined && secret === undefined && username !== undefined && password !== undefined)
+    return { username, password: new Secret(password) }
+  if (tokenId !== undefined && secret !== undefined) return { tokenId, tokenSecret: new Secret(secret) }
+  report('error', `${prefix}${tokenId === undefined ? 'TOKEN_ID' : 'TOKEN_SECRET'}`, {
+    what: 'is not set',
+    hint: `make an API token in Proxmox and set it, or ${prefix}USERNAME and ${prefix}PASSWORD`,
+  })
+  return {}
 }
 
 function oldTokenId(read: Reading['read']): string | undefined {

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { parseTargets } from '../../src/config/load.ts'
 import { environmentClusters } from '../../src/config/proxmox-env.ts'
+import { secretsIn } from '../../src/lib/secret.ts'
 
 const two = {
   PROXMOX_CLUSTERS: 'alpha, beta',
@@ -64,6 +65,19 @@ test('one cluster, also in its oldest form', () => {
   expect(single.problems).toMatchObject([{ severity: 'warning', what: 'is off: anyone may answer' }])
   const old = environmentClusters({ PROXMOX_HOST: 'pve', PROXMOX_TOKEN_NAME: 'mcp', PROXMOX_TOKEN_VALUE: 's' }, [])
   expect(old.targets[0]?.connection).toMatchObject({ apiUrls: ['https://pve:8006'], tokenId: 'root@pam!mcp' })
+})
+
+test('a user and a password stand where there is no token', () => {
+  const login = { PROXMOX_API_URL: 'https://pve:8006', PROXMOX_USERNAME: 'root@pam', PROXMOX_PASSWORD: 'hush' }
+  const { targets, problems } = environmentClusters(login, [])
+  expect(problems).toEqual([])
+  expect(targets[0]?.connection).toMatchObject({ username: 'root@pam' })
+  expect(secretsIn(targets)).toEqual(['hush'])
+  const token = environmentClusters({ ...login, PROXMOX_TOKEN_NAME: 'mcp', PROXMOX_TOKEN_VALUE: 's' }, [])
+  expect(token.targets[0]?.connection).toMatchObject({ tokenId: 'root@pam!mcp' })
+  expect(token.targets[0]?.connection).not.toHaveProperty('username')
+  const half = environmentClusters({ ...login, PROXMOX_PASSWORD: undefined }, [])
+  expect(half.problems).toMatchObject([{ severity: 'error', hint: expect.stringContaining('PROXMOX_PASSWORD') }])
 })
 
 test('what is missing or wrong is an error that names the variable', () => {
