@@ -84,7 +84,9 @@ export class ProxmoxLogin {
     const ticket = await within({ clock, ms, signal }, login)
     if (ticket !== undefined) return { headers: headersOf(ticket, method), ticket, isFresh: true }
     if (signal?.aborted) throw new GatewayError('cancelled', 'the caller cancelled')
-    throw new GatewayError('unreachable', `the login at ${baseUrl} did not end within ${Math.round(ms)} ms`)
+    throw new GatewayError('unreachable', `the login at ${baseUrl} did not end within ${Math.round(ms)} ms`, {
+      hint: 'nothing else was sent; constraints.timeout of the cluster is the limit',
+    })
   }
 
   /** All calls that wait for a login at one node wait for the same one. */
@@ -155,7 +157,7 @@ function ticketIn(reply: Reply, username: string, madeMs: number): Ticket {
       hint: 'nothing else was sent; on a node, systemctl status pvedaemon tells how its API is',
     })
   const { data } = loginReply.safeParse(parseJson(outcome.output)).data ?? {}
-  if (data?.NeedTFA !== undefined || data?.ticket.startsWith('PVE:!tfa!')) throw needsSecondFactor(username)
+  if (Number(data?.NeedTFA ?? 0) === 1 || data?.ticket.startsWith('PVE:!tfa!')) throw needsSecondFactor(username)
   if (data?.CSRFPreventionToken === undefined)
     throw new GatewayError('unexpected_reply', `the answer to the login of ${username} has no ticket`, {
       hint: 'does api_url name a Proxmox VE node and its port 8006?',

@@ -219,10 +219,18 @@ describe('a login to Proxmox VE that fails', () => {
     const failing = executor.perform(start, limits({ timeoutMs: 5000 })).catch((error: unknown) => error)
     await eventually(() => pve.requests.length === 1, 'the login is asked for')
     clock.advance(5000)
-    expect(await failing).toMatchObject({ code: 'unreachable' })
+    expect(await failing).toMatchObject({ code: 'unreachable', hint: expect.stringContaining('nothing else was sent') })
     free()
     clock.advance(15_000)
     expect(await read()).toMatchObject({ ok: true })
+  })
+
+  test('because the answer has no ticket says so', async () => {
+    const { read } = await replaying([{ ...good, body: { data: { username: 'gw@pve', NeedTFA: 0 } } }])
+    await expect(read()).rejects.toMatchObject({
+      code: 'unexpected_reply',
+      message: 'the answer to the login of gw@pve has no ticket',
+    })
   })
 
   test('tells nobody the password', async () => {
