@@ -115,7 +115,7 @@ const targetsOf = (urls: FleetBed['urls'], interval: number | undefined): string
     'targets:',
     ...[...urls].map(
       ([name, apis]) =>
-        `  ${name}: { executor: proxmox, connection: { api_url: [${apis.join(', ')}], token_id: "${fullToken.id}", token_secret: "${fullToken.secret}" }, capabilities: [guest:read], discovery: { ${interval === undefined ? '' : `interval: ${interval}, health_interval: 86400`} } }`,
+        `  ${name}: { executor: proxmox, connection: { api_url: [${apis.join(', ')}], token_id: "${fullToken.id}", token_secret: "${fullToken.secret}" }, capabilities: [proxmox:read], discovery: { ${interval === undefined ? '' : `interval: ${interval}, health_interval: 86400`} } }`,
     ),
     '',
   ].join('\n')

@@ -27,7 +27,7 @@ export async function manyHosts(count: number): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'tailops-bench-ssh-'))
   const [usual, unusual] = [join(dir, 'release'), join(dir, 'other-release')]
   writeFileSync(usual, 'NAME=shop\nVERSION=4.7.1\nCHANNEL=stable\n')
-  writeFileSync(unusual, 'NAME=shop\nVERSION=4.6.9\nCHANNEL=stable\n')
+  writeFileSync(unusual, 'NAME=shop\nVERSION=4.10.0\nCHANNEL=stable\n')
   const isBehind = (at: number) => at === 4 || at === 12
   const farm = await startSshFarm(
     Array.from({ length: count }, () => 'healthy' as const),
@@ -129,8 +129,8 @@ export async function withTailops<T>(place: Place, work: (tailops: Running) => P
 /** Twenty hosts of which eighteen say the same. */
 async function agreeing({ place }: HostsBed, path: string): Promise<string> {
   const [folded, single] = await withTailops(place, async (tailops) => [
-    await textOf(tailops, 'file_operations', { targets: ['tag:few'], action: 'read', path }),
-    await textOf(tailops, 'file_operations', { targets: ['host-001'], action: 'read', path }),
+    await textOf(tailops, 'file_operations', { targets: ['tag:few'], action: 'info', path }),
+    await textOf(tailops, 'file_operations', { targets: ['host-001'], action: 'info', path }),
   ])
   const [all = 0, one = 0] = [folded, single].map((text) => countTokens(text ?? ''))
   return [

@@ -66,7 +66,7 @@ export async function runRemotely(run: RemoteRun): Promise<Outcome> {
       running.flooded.then(() => 'flooded'),
     ]
     const first = await Promise.race(ways)
-    if (first === 'flooded') throw await endedFlood(run, running)
+    if (first === 'flooded') return await endedFlood(run, running, () => clock.elapsedMs() - began)
     if (first === 'stopped') {
       await endThere(run, running)
       throw stopError(run, limits.signal.aborted)
@@ -135,7 +135,7 @@ function watch(channel: Channel, out: MarkedStream, err: MarkedStream, limits: L
 
 const signals: Readonly<Record<string, number>> = constants.signals
 
-/** ` 1234 1234:567890 1000 ready`: pid, group and start, uid, state. */
+/** ` 1234 1234:567890 1000 ready`: pid, group and start, uid (`-` where nobody wants to know), state. */
 function processOf(mark: string): Process {
   const [pid = '', seen = '', uid = '', state = ''] = mark.trim().split(' ')
   const [group = '', start = ''] = seen.split(':')
@@ -172,19 +172,24 @@ function noShell(id: string, noise: string): GatewayError {
   )
 }
 
-/** Ends what says too much; a login shell that never came to our program loses its channel. */
-async function endedFlood(run: RemoteRun, running: Running): Promise<GatewayError> {
+/** Ends what says too much, and gives what was kept; a login shell that never came to our program loses its channel. */
+async function endedFlood(run: RemoteRun, running: Running, durationMs: () => number): Promise<Outcome> {
   const { id, limits } = run
-  if (running.out.mark === undefined) {
-    running.channel.destroy()
-    return limits.step === undefined ? noShell(id, running.out.noise) : lost(id)
+  const { out, err, channel } = running
+  if (out.mark === undefined) {
+    channel.destroy()
+    throw limits.step === undefined ? noShell(id, out.noise) : lost(id)
   }
   await endThere(run, running)
-  if (limits.step !== undefined) return lost(id)
-  const mib = maxDroppedBytes / 1024 / 1024
-  return new GatewayError('operation_failed', `${id}: it said more than ${mib} MiB and was ended`, {
-    hint: 'ask for less: fewer lines, a narrower filter',
-  })
+  if (limits.step !== undefined) throw lost(id)
+  return {
+    ok: false,
+    status: 128 + constants.signals.SIGTERM,
+    output: out.text().text,
+    errorOutput: `${err.text().text}ended by tailops: more than ${maxDroppedBytes / 1024 / 1024} MiB of output beyond the limit\n`,
+    truncated: true,
+    durationMs: durationMs(),
+  }
 }
 
 /** Ends the whole process group there; a program that has not shown itself yet is waited for. */

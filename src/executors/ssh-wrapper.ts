@@ -1,8 +1,10 @@
 import { shellLine } from './shell-quote.ts'
 
-/** What is said before the program begins: where its own output starts, and who it is. */
-const mark = `since() { read -r stat <"/proc/$1/stat" || return; set -f; set -- \${stat##*) }; echo "$3:\${20}"; }
-seen=$(since $$ 2>/dev/null) uid=$(id -u)
+/** What is said before the program begins: where its own output starts, and who it is. It forks only for who may become root. */
+const mark = `since() { read -r stat <"/proc/$$/stat" || return; set -f; set -- \${stat##*) }; set +f; seen="$3:\${20}"; }
+seen= uid=-
+since 2>/dev/null
+[ "$root" = self ] || uid=$(id -u)
 printf '\\036%s\\n' "$nonce" >&2
 printf '\\036%s %s %s %s %s\\n' "$nonce" $$ "\${seen:-$$:0}" "$uid" "$state"
 [ "$state" = ready ] || exit 1

@@ -241,7 +241,7 @@ describe('an ssh target', () => {
     const line = wrapped({ nonce: 'nonce', argv: ['touch', log], mayBecomeRoot: false, keep: step })
     const env = { PATH: process.env['PATH'], HOME: sshd.dir }
     const { stdout } = spawnSync('sh', ['-c', line], { input: 'half', env, encoding: 'utf8' })
-    expect(stdout).toMatch(/^\x1enonce \d+ \d+:\d+ \d+ cut\n$/)
+    expect(stdout).toMatch(/^\x1enonce \d+ \d+:\d+ - cut\n$/)
     expect(existsSync(log)).toBe(false)
   })
 
