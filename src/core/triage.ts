@@ -2,6 +2,7 @@ import { type FleetView, type Problem, severities, type Thresholds } from './fle
 import { clusterProblems } from './triage-cluster.ts'
 import { guestProblems } from './triage-guests.ts'
 import { containerProblems, hostProblems } from './triage-hosts.ts'
+import { machineProblems } from './triage-machines.ts'
 import { some } from './triage-words.ts'
 
 /** Problems, the worst first, and what could not be measured. Pure. */
@@ -13,6 +14,7 @@ export function triage(
     clusterProblems(view, thresholds),
     guestProblems(view, thresholds),
     hostProblems(view),
+    machineProblems(view, thresholds),
     containerProblems(view),
   ]
   const problems = parts.flatMap((part) => part.problems)

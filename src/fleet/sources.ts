@@ -4,6 +4,7 @@ import { get, type Operation, type Outcome } from '../core/operation.ts'
 import type { Target } from '../core/target.ts'
 import { clusterSource } from './cluster-source.ts'
 import { dockerSource } from './docker-source.ts'
+import { machineSource, serviceSource } from './host-source.ts'
 import type { WatchedSource } from './watch.ts'
 
 /** A target and how it is reached. */
@@ -26,6 +27,11 @@ export function sourcesOf(targets: readonly Reached[], { store, now, read }: Sou
       return [clusterSource(target.id, connection, { store, now, read: (path) => read(target, get(path)) })]
     if (connection.kind === 'docker' && target.capabilities.includes('container:read'))
       return [dockerSource(target.id, (path) => read(target, get(path)))]
-    return []
+    if ((connection.kind === 'local' || connection.kind === 'ssh') && target.capabilities.includes('system:read'))
+      return [machineSource(target.id, (operation) => read(target, operation))]
+    const service = connection.kind === 'http' && target.capabilities.includes('http:read')
+    return (service ? [serviceSource(target, (operation) => read(target, operation))] : []).filter(isThere)
   })
 }
+
+const isThere = (source: WatchedSource | undefined): source is WatchedSource => source !== undefined

@@ -106,7 +106,8 @@ async function looking(
   { look, signal, bell }: Following & { readonly bell: Bell },
 ): Promise<void> {
   const { clock, store, random } = parts
-  await pause(clock, random() * 1000, signal)
+  // Many sources are not looked at all at once.
+  await pause(clock, random() * Math.max(1000, parts.sources.length * 100), signal)
   let failures = 0
   let inspectAtMs = clock.elapsedMs()
   let isNews = false

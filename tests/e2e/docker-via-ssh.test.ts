@@ -49,7 +49,9 @@ describe.skipIf(!canStartEngines)('the engine of an ssh target', () => {
     const list = await ask('get_container_list', { targets: ['web/docker'], format: 'json' })
     expect(list.containers).toMatchObject([{ name: 'app', state: 'running' }])
     expect(await ask('get_system_status', { targets: ['web'], format: 'json' })).toHaveProperty('hostname')
-    expect(readFileSync(join(sshd.dir, 'log'), 'utf8').match(/Accepted publickey/g)).toHaveLength(1)
+    // One for this machine; discovery looks at the other one by itself, over one more.
+    const logins = readFileSync(join(sshd.dir, 'log'), 'utf8').match(/Accepted publickey/g) ?? []
+    expect([1, 2]).toContain(logins.length)
   })
 
   test('is changed as a person approves', async () => {
