@@ -11,6 +11,8 @@ import { withoutEmpty } from '../formats/rows.ts'
 
 /** Seconds that one TCP connection may take. */
 const tcpTimeout = '3'
+/** Packets of one call, whatever is asked for. */
+const mostPackets = 20
 
 export default defineTool({
   name: 'ping_host',
@@ -20,7 +22,7 @@ export default defineTool({
   targets: ['local', 'ssh'],
   input: z.object({
     host: probeHost.describe('name or IP'),
-    count: z.number().int().min(1).max(10).default(4).describe('at most 10'),
+    count: z.number().int().min(1).default(4).describe(`at most ${mostPackets}`),
     family: probeFamily,
     tcp_port: probePort.default(443).describe('else 443'),
   }),
@@ -37,27 +39,47 @@ export default defineTool({
     said: z.string().optional(),
     note: z.string().optional(),
   }),
-  async run({ host, count, family, tcp_port: port }, context) {
-    const { address, family: version } = await pin(host, family, context)
-    const outcome = await context.read(script('read/net-ping', [address, String(count), version]))
-    const found = understood(parsePing(outputOf(outcome, 'ping')), 'ping')
-    if (found.packets !== undefined) return { address, method: 'icmp' as const, ...figures(found.packets, found) }
-    if (found.program !== '' && !found.isForbidden) {
-      if (!/unreachable|no route/i.test(found.said)) {
-        throw new GatewayError(
-          'operation_failed',
-          `ping of ${address} sent nothing: ${found.said || 'it said nothing'}`,
-          {
-            hint: 'test_port_connectivity asks by TCP instead',
-          },
-        )
-      }
-      return { address, method: 'icmp' as const, ...figures({ sent: 0, received: 0 }, found) }
-    }
-    const why = found.program === '' ? 'the target has no ping' : 'ICMP is not permitted there'
-    return byTcp({ address, port, count, why }, context)
+  async run({ host, count: wanted, family, tcp_port: port }, context) {
+    const count = Math.min(wanted, mostPackets)
+    const { note, ...answer } = await ping({ host, count, family, port }, context)
+    const clamped = wanted > count ? `count clamped to ${count}` : ''
+    return withoutEmpty({ ...answer, note: [clamped, note ?? ''].filter((part) => part !== '').join('; ') })
   },
 })
+
+interface Wish {
+  readonly host: string
+  readonly count: number
+  readonly family: '4' | '6' | undefined
+  readonly port: number
+}
+
+type Answer = {
+  readonly address: string
+  readonly method: 'icmp' | 'tcp'
+  readonly note?: string | undefined
+} & ReturnType<typeof figures>
+
+async function ping({ host, count, family, port }: Wish, context: Context): Promise<Answer> {
+  const { address, family: version } = await pin(host, family, context)
+  const outcome = await context.read(script('read/net-ping', [address, String(count), version]))
+  const found = understood(parsePing(outputOf(outcome, 'ping')), 'ping')
+  if (found.packets !== undefined) return { address, method: 'icmp' as const, ...figures(found.packets, found) }
+  if (found.program !== '' && !found.isForbidden) {
+    if (!/unreachable|no route/i.test(found.said)) {
+      throw new GatewayError(
+        'operation_failed',
+        `ping of ${address} sent nothing: ${found.said || 'it said nothing'}`,
+        {
+          hint: 'test_port_connectivity asks by TCP instead',
+        },
+      )
+    }
+    return { address, method: 'icmp' as const, ...figures({ sent: 0, received: 0 }, found) }
+  }
+  const why = found.program === '' ? 'the target has no ping' : 'ICMP is not permitted there'
+  return byTcp({ address, port, count, why }, context)
+}
 
 interface Knock {
   readonly address: string

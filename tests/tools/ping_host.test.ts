@@ -10,7 +10,7 @@ const ask = async (input: Record<string, unknown>, place: Place = {}) =>
   pingHost.output.parse(await pingHost.run(pingHost.input.parse(input), probeContext(place)))
 
 describe('ping_host', () => {
-  test.each([{ count: 0 }, { count: 11 }, { host: '-f' }, { host: 'a b' }, { tcp_port: 0 }])('refuses %j', (input) => {
+  test.each([{ count: 0 }, { count: 1.5 }, { host: '-f' }, { host: 'a b' }, { tcp_port: 0 }])('refuses %j', (input) => {
     expect(pingHost.input.safeParse({ host: 'localhost', ...input }).success).toBe(false)
   })
 
@@ -24,6 +24,13 @@ describe('ping_host', () => {
     using programs = userland(['ping', 'ping6', 'nslookup'], busybox)
     const answer = await ask({ host, count: 1 }, { userland: programs })
     expect(answer).toMatchObject({ method: 'icmp', reachable: true, sent: 1, received: 1 })
+  })
+
+  test('clamps the count, and says so', async () => {
+    using programs = userland(['nc'])
+    const answer = await ask({ host: '127.0.0.1', count: 1000, tcp_port: 1 }, { userland: programs })
+    expect(answer).toMatchObject({ sent: 20, received: 20 })
+    expect(answer.note).toStartWith('count clamped to 20; TCP connections')
   })
 
   test('sends nothing outside the networks of the target', async () => {
