@@ -24,7 +24,7 @@ export default defineTool({
   risk: 'probe',
   targets: ['local', 'ssh'],
   input: z.object({
-    url: probeUrl,
+    url: probeUrl.describe('http or https'),
     method: z.enum(['GET', 'HEAD']).default('GET'),
     max_redirects: z.number().int().min(0).max(10).default(5),
     expect_status: z.number().int().min(100).max(599).optional(),
@@ -204,10 +204,11 @@ function figuresOf({ url, address, dnsMs, test, response, certificate }: Hop) {
 }
 
 function noteOn({ test, response: { status, location, bytes } }: Hop, most: number): string {
-  const isCut = bytes >= mostBytes
+  // 23 of curl(1): what reads the body has ended.
+  const isCut = bytes >= mostBytes || (test.program === 'curl' && test.exit === 23)
   return [
     redirectStatuses.includes(status) && location !== '' ? `not followed: max_redirects is ${most}` : '',
-    isCut ? `the body was read up to ${mostBytes} bytes` : '',
+    isCut ? 'the body was cut after about 10 MiB' : '',
     // 8 of wget(1): the status says it.
     test.exit !== 0 && !isCut && !(test.program === 'wget' && test.exit === 8)
       ? `not read to its end: ${test.said || `${test.program} ended with ${test.exit}`}`

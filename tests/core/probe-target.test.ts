@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { pin, probeHost, requireAllowed } from '../../src/core/probe-target.ts'
+import { pin, pinAll, probeHost, requireAllowed } from '../../src/core/probe-target.ts'
 import { probeContext } from '../support/probe-context.ts'
 import { replayContext } from '../support/shell-context.ts'
 
@@ -62,14 +62,25 @@ describe('networks of probes', () => {
     })
   })
 
-  test.each(['169.254.169.254', 'fd00:ec2::254', '100.100.100.200', '::ffff:169.254.169.254', '64:ff9b::a9fe:a9fe'])(
-    'never reach %s, where clouds keep credentials',
-    async (host) => {
-      const context = probeContext({ networks: ['0.0.0.0/0', '::/0'] })
-      await expect(pin(host, undefined, context)).rejects.toMatchObject({ code: 'denied' })
-      expect(() => requireAllowed(host, context.target)).toThrow('metadata address')
-    },
-  )
+  test.each([
+    '169.254.169.254',
+    'fd00:ec2::254',
+    'fd20:ce::254',
+    'fd20:ce:0:0::254',
+    '169.254.170.2',
+    '169.254.170.23',
+    'fd00:ec2::23',
+    '168.63.129.16',
+    '100.100.100.200',
+    '192.0.0.192',
+    '::ffff:169.254.169.254',
+    '64:ff9b::a9fe:a9fe',
+    '::ffff:168.63.129.16',
+  ])('never reach %s, where clouds keep credentials', async (host) => {
+    const context = probeContext({ networks: ['0.0.0.0/0', '::/0'] })
+    await expect(pin(host, undefined, context)).rejects.toMatchObject({ code: 'denied' })
+    expect(() => requireAllowed(host, context.target)).toThrow('metadata address')
+  })
 
   test('judges what a name resolves to, and pins the first address that is allowed', async () => {
     const context = resolving('203.0.113.9', '10.0.0.5', '10.0.0.6')
@@ -97,5 +108,27 @@ describe('networks of probes', () => {
   test('keeps to the wanted version of IP', async () => {
     expect(await pin('nas', '6', resolving('10.0.0.5', 'fd00::5'))).toEqual({ address: 'fd00::5', family: '6' })
     await expect(pin('nas', '6', resolving('10.0.0.5'))).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
+describe('hosts of requests', () => {
+  test('are refused for one refused address among good ones', async () => {
+    await expect(pinAll('nas.example', resolving('10.0.0.5', '203.0.113.9'))).rejects.toMatchObject({
+      code: 'denied',
+      message: expect.stringContaining('(203.0.113.9)'),
+    })
+    await expect(pinAll('nas.example', resolving('10.0.0.5', 'fd20:ce::254'))).rejects.toMatchObject({ code: 'denied' })
+  })
+
+  test.each(['metadata.google.internal', 'Metadata.Google.Internal.', 'metadata', 'metadata.goog', 'instance-data'])(
+    'are never %s, whatever it resolves to',
+    async (host) => {
+      await expect(pinAll(host, resolving('10.0.0.5'))).rejects.toMatchObject({ code: 'denied' })
+    },
+  )
+
+  test('are the first of their addresses, with the time of the resolver', async () => {
+    const context = replayContext('used getent\naddress 10.0.0.5\naddress 10.0.0.6\ntook 1500\n')
+    expect(await pinAll('nas.example', context)).toEqual({ address: '10.0.0.5', dnsMs: 1.5 })
   })
 })

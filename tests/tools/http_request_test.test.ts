@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import httpTest from '../../src/tools/http_request_test.ts'
 import { type Authority, openAuthority, type Service, serve } from '../support/https-server.ts'
+import { canMakeNamespaces, makeNamespace, type Namespace } from '../support/namespaces.ts'
 import { type Place, probeContext, userland } from '../support/probe-context.ts'
 
 const ask = async (input: Record<string, unknown>, place: Place = {}) =>
@@ -146,8 +146,8 @@ describe('http_request_test', () => {
     })
     services.push(flood)
     const answer = await ask({ url: `http://127.0.0.1:${flood.port}/` })
-    expect(answer.size_bytes).toBeGreaterThanOrEqual(10 * 1024 * 1024)
-    expect(answer).toMatchObject({ status: 200, note: 'the body was read up to 10485760 bytes' })
+    expect(answer.size_bytes).toBeWithin(9 * 1024 * 1024, 12 * 1024 * 1024)
+    expect(answer).toMatchObject({ status: 200, note: 'the body was cut after about 10 MiB' })
   })
 
   test('ignores proxies of the environment', async () => {
@@ -181,6 +181,106 @@ describe('http_request_test', () => {
     await expect(asking).rejects.toMatchObject({
       code: 'unsupported_target',
       message: expect.stringContaining('neither curl nor GNU wget'),
+    })
+  })
+})
+
+/** A machine's resolver that answers `rebind.test` with another address at every question: 127.0.0.1, then 127.0.0.66. */
+function rebinding(): ReturnType<typeof userland> {
+  const programs = userland(['curl', 'mkdir'])
+  const flag = join(programs.path, 'asked')
+  const getent = join(programs.path, 'getent')
+  writeFileSync(
+    getent,
+    `#!/usr/bin/dash\nif mkdir ${flag}; then echo '127.0.0.1 STREAM'; else echo '169.254.169.254 STREAM'; fi\n`,
+  )
+  chmodSync(getent, 0o755)
+  return programs
+}
+
+describe('http_request_test and names that change between check and use', () => {
+  test('asks the address that was checked, and resolves the name no second time', async () => {
+    using programs = rebinding()
+    const answer = await ask({ url: `http://rebind.test:${web.port}/` }, { userland: programs })
+    expect(answer).toMatchObject({ status: 200, address: '127.0.0.1' })
+    expect(web.seen.at(-1)?.headers['host']).toBe(`rebind.test:${web.port}`)
+  })
+
+  test('checks the name anew at a redirect', async () => {
+    using programs = rebinding()
+    const url = `http://rebind.test:${web.port}/?to=${encodeURIComponent(`http://rebind.test:${web.port}/again`)}`
+    await expect(ask({ url }, { userland: programs })).rejects.toMatchObject({
+      code: 'denied',
+      message: expect.stringContaining('(169.254.169.254) is a cloud'),
+    })
+    expect(web.seen.at(-1)?.url).not.toBe('/again')
+  })
+})
+
+/** getent and curl of a machine whose resolver is at this address. */
+function resolvingBy(address: string): ReturnType<typeof userland> {
+  const programs = userland([])
+  const conf = join(programs.path, 'resolv.conf')
+  writeFileSync(conf, `nameserver ${address}\n`)
+  for (const program of ['getent', 'curl']) {
+    const inside = `/usr/bin/mount --bind ${conf} /etc/resolv.conf && exec "$0" "$@"`
+    const wrapper = join(programs.path, program)
+    writeFileSync(
+      wrapper,
+      `#!/usr/bin/dash\nexec /usr/bin/unshare -m /usr/bin/dash -c '${inside}' /usr/bin/${program} "$@"\n`,
+    )
+    chmodSync(wrapper, 0o755)
+  }
+  return programs
+}
+
+const dnsServer = `
+const { createSocket } = require('node:dgram')
+const socket = createSocket('udp4')
+let asked = 0
+socket.on('message', (query, from) => {
+  let end = 12
+  while (query[end] !== 0) end += query[end] + 1
+  const isA = query.readUInt16BE(end + 1) === 1
+  const head = Buffer.from([query[0], query[1], 0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0])
+  const last = isA && asked++ === 0 ? 1 : 66
+  const answer = isA ? Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, last]) : Buffer.alloc(0)
+  socket.send(Buffer.concat([head, query.subarray(12, end + 5), answer]), from.port, from.address)
+})
+const { createServer } = require('node:http')
+createServer((request, response) => response.end('checked')).listen(80, '127.0.0.1', () =>
+  createServer((request, response) => response.writeHead(500).end('rebound')).listen(80, '127.0.0.66', () =>
+    socket.bind(53, '127.0.0.1', () => console.log('ready')),
+  ),
+)
+`
+
+describe.skipIf(!canMakeNamespaces)('http_request_test with a DNS server that alternates its answers', () => {
+  let namespace: Namespace
+  let stop: () => Promise<void>
+  beforeAll(async () => {
+    namespace = makeNamespace()
+    const argv = [`--net=/run/netns/${namespace.name}`, process.execPath, '-e', dnsServer]
+    const server = spawn('nsenter', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(server.stdout, 'data')
+    stop = async () => {
+      server.kill()
+      await once(server, 'exit')
+    }
+  })
+  afterAll(async () => {
+    await stop()
+    namespace[Symbol.dispose]()
+  })
+
+  test('asks the first address, which was the checked one', async () => {
+    using programs = resolvingBy('127.0.0.1')
+    const place = { userland: programs, netns: namespace.name, networks: ['127.0.0.1/32'] }
+    const url = 'http://rebind.test/'
+    expect(await ask({ url }, place)).toMatchObject({ status: 200, address: '127.0.0.1', size_bytes: 7 })
+    await expect(ask({ url }, place)).rejects.toMatchObject({
+      code: 'denied',
+      message: expect.stringContaining('127.0.0.66'),
     })
   })
 })
