@@ -3,7 +3,7 @@ import { hasAgent } from './guest-entries.ts'
 import { type Call, guestHere, integer, type Method, onGuest, text } from './method.ts'
 import type { World } from './world.ts'
 
-/** Programs inside virtual machines, by their agent. The simulation has no inside: it knows cat, echo, true and false. */
+/** Programs inside virtual machines, by their agent. The simulation has no inside: it knows cat, echo, true, false and uname. */
 export const agentMethods: readonly Method[] = [
   {
     method: 'POST',
@@ -24,6 +24,7 @@ export const agentMethods: readonly Method[] = [
 interface Ended {
   readonly exitcode: number
   readonly 'out-data'?: string
+  readonly 'out-truncated'?: number
   readonly 'err-data'?: string
 }
 
@@ -34,19 +35,23 @@ function exec(call: Call) {
   const { vmid } = answering(call)
   const known = ends.get(call.world) ?? new Map<string, Ended>()
   ends.set(call.world, known)
-  const pid = 1000 + known.size
+  const pid = 101 + known.size
   const [program = '', ...args] = [call.params['command'] ?? []].flat()
-  known.set(`${vmid}/${pid}`, run(program, args, text(call, 'input-data') ?? ''))
+  const name = program.slice(program.lastIndexOf('/') + 1)
+  known.set(`${vmid}/${pid}`, run(name, args, text(call, 'input-data') ?? ''))
   return { data: { pid } }
 }
 
 function run(program: string, args: readonly string[], input: string): Ended {
   if (program === 'true') return { exitcode: 0 }
   if (program === 'false') return { exitcode: 1 }
-  if (program === 'echo') return { exitcode: 0, 'out-data': `${args.join(' ')}\n` }
-  if (program === 'cat') return { exitcode: 0, 'out-data': input }
+  if (program === 'echo') return printed(`${args.join(' ')}\n`)
+  if (program === 'cat') return printed(input)
+  if (program === 'uname') return printed('Linux\n')
   return { exitcode: 127, 'err-data': `${program}: this virtual machine is simulated and has no programs\n` }
 }
+
+const printed = (text: string): Ended => ({ exitcode: 0, 'out-data': text, 'out-truncated': 0 })
 
 function execStatus(call: Call) {
   const { vmid } = answering(call)

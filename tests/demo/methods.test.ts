@@ -61,6 +61,7 @@ function readablePaths(world: World): readonly Asked[] {
 function askedOf(template: string, subject: Readonly<Record<string, string>>): Asked {
   const asked = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(subject[name] ?? ''))
   const params: Record<string, string> = template.endsWith('rrddata') ? { timeframe: 'hour' } : {}
+  if (template.endsWith('exec-status')) params['pid'] = '101'
   return { template, asked, params, mayFail: subject['state'] === 'offline' || template.includes('/agent/') }
 }
 

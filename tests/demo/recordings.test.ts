@@ -61,6 +61,12 @@ const states: Readonly<Record<string, (world: World) => void>> = {
   'noquorum-ct-start': stopWeb,
   'noquorum-resources': (world) => world.changeGuest(102, { status: 'running', startedAt: world.now() }),
   'offline-cluster-resources': (world) => world.changeGuest(102, { status: 'running', startedAt: world.now() }),
+  'qemu-agent-exec-status': (world) => {
+    const exec = recordings.get('qemu-agent-exec')
+    if (exec === undefined) return
+    const request = { ...requestOf(exec, world), params: { command: ['/bin/uname', '-a'] } }
+    answer({ world, methods, checkParameters: checkRequest }, 'pve1', request)
+  },
   'qemu-agent-not-running': (world) => world.changeGuest(200, { agentAnswers: false }),
   'qemu-status-after-shutdown': (world) => world.changeGuest(200, { status: 'stopped' }),
   'lxc-rrddata': (world) => world.changeGuest(101, { startedAt: world.now() }),
