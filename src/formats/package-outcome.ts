@@ -8,15 +8,23 @@ export interface PackageProblem {
 
 const causes: readonly (readonly [RegExp, string, string])[] = [
   [
-    /Could not get lock|Unable to acquire the dpkg frontend lock|Unable to lock/,
+    /Could not get lock|Unable to acquire the dpkg frontend lock|Unable to lock|could not lock database|(Failed to )?obtain (the |rpm )?transaction lock|already locked by|is locked by the application/i,
     'another package manager is at work; nothing was changed',
     'wait until it has ended and call again',
   ],
-  [/are you root\?|Permission denied|^sudo: /m, 'root is needed', 'allow apt-get in sudo_commands of the target'],
-  [/dpkg was interrupted/, 'dpkg was interrupted earlier', 'run dpkg --configure -a on the target'],
-  [/enough free space|No space left on device/, 'the disk of the target is full', 'free space, then call again'],
   [
-    /Version '[^']*' for '[^']*' was not found/,
+    /are you root\?|Permission denied|^sudo: |Root privileges are required|unless you are root|superuser privileges/m,
+    'root is needed',
+    'allow the package manager in sudo_commands of the target',
+  ],
+  [/dpkg was interrupted/, 'dpkg was interrupted earlier', 'run dpkg --configure -a on the target'],
+  [
+    /enough free space|No space left on device|needs \d+\w+ (more space )?on the|not enough free disk space/,
+    'the disk of the target is full',
+    'free space, then call again',
+  ],
+  [
+    /Version '[^']*' for '[^']*' was not found|Unable to find a match|No match for argument|No provider of '|target not found:/,
     'a planned version is no longer offered; nothing was changed',
     'call again for a new plan',
   ],
@@ -26,7 +34,7 @@ const causes: readonly (readonly [RegExp, string, string])[] = [
     'mend it on the target, then run dpkg --configure -a',
   ],
   [
-    /Failed to fetch|Could not resolve|Temporary failure resolving/,
+    /Failed to fetch|Could not resolve|Temporary failure resolving|Error downloading packages|Failed to download metadata|failed retrieving file|Curl error|Download \(curl\) error|have not been refreshed|unable to fetch|temporary error \(try again|failed to (commit transaction|synchronize all databases) \((unexpected error|download library error)\)/i,
     'a download failed',
     'check its network and sources',
   ],
@@ -37,7 +45,10 @@ export function packageProblem(output: string, errorOutput: string): PackageProb
   const text = `${errorOutput}\n${output}`
   const broken = /^dpkg: error processing [^\n]*\n([^\n]+)/m.exec(text)?.[1]?.trim()
   const said =
-    broken ?? linesOf(text).find((line) => /^(E: |dpkg: error |sudo: )/.test(line)) ?? linesOf(errorOutput)[0] ?? ''
+    broken ??
+    linesOf(text).find((line) => /^(E: |dpkg: error |sudo: |Error: |ERROR: |error: )/.test(line)) ??
+    linesOf(errorOutput)[0] ??
+    ''
   const [, problem, next] = causes.find(([pattern]) => pattern.test(text)) ?? [
     undefined,
     'the package manager failed',
@@ -71,11 +82,20 @@ const bare = (name: string): string => name.split(':', 1)[0] ?? name
 const namesIn = (output: string, pattern: RegExp): ReadonlySet<string> =>
   new Set(linesOf(output).flatMap((line) => bare(pattern.exec(line)?.[1] ?? '') || []))
 
-/** Sources that a refresh could not read: apt ends with 0 all the same. */
+const unread: readonly RegExp[] = [
+  /^(?:Err:\d+ |[WE]: Failed to fetch )(\S+)/,
+  /^Errors during downloading metadata for repository '([^']+)'/,
+  /^Error: Failed to download metadata for repo '([^']+)'/,
+  /^Skipping repository '([^']+)' because of/,
+  /^error: failed retrieving file '([^']+)\.db'/,
+  /^(?:WARNING|ERROR): (?:updating and opening |updating |fetch )?(\w+:\/\/\S+?):? /,
+]
+
+/** Sources that a refresh could not read: apt, dnf and apk may end with 0 all the same. */
 export const unreadSources = (output: string, errorOutput: string): readonly string[] => [
   ...new Set(
     linesOf(`${output}\n${errorOutput}`).flatMap((line) => {
-      const [, source] = /^(?:Err:\d+ |[WE]: Failed to fetch )(\S+)/.exec(line) ?? []
+      const [, source] = unread.map((pattern) => pattern.exec(line)).find((match) => match !== null) ?? []
       return source === undefined
         ? []
         : [

@@ -79,7 +79,7 @@ function dnf(sections: ReadonlyMap<string, string>): Pending {
 }
 
 /** The last column of dnf 4 (`FEDORA-2024-1 Important/Sec. bash-5.2.26-3.fc40.x86_64`), one before the last of dnf 5. */
-function securityOf(sections: ReadonlyMap<string, string>): ReadonlySet<string> | undefined {
+export function securityOf(sections: ReadonlyMap<string, string>): ReadonlySet<string> | undefined {
   if (!sections.get('security_end')?.startsWith('0 ')) return undefined
   const full = new RegExp(`(?:^|\\s)(\\S+)-[^\\s-]+-[^\\s-]+\\.(${arches})(?=\\s|$)`, 'gm')
   return new Set(

@@ -11,15 +11,15 @@ import {
 
 export default defineTool({
   name: 'install_package',
-  description: 'Install packages with their dependencies (apt).',
+  description: 'Install packages with their dependencies.',
   capability: 'system:admin',
   risk: 'destructive',
   targets: ['local', 'ssh'],
   input: z.object({ packages: z.array(wishSchema).min(1).max(20).describe('name or name=version') }),
   output: packagesOutput,
   async plan({ packages }, context) {
-    const simulation = await simulate(['install', ...packages], context)
-    return planFor({ simulation, wished: packages, mayRemove: false }, context)
+    const simulation = await simulate(['install', 'keep', ...packages], context)
+    return planFor({ simulation, verb: 'install', wishes: packages, mayRemove: false }, context)
   },
   report: reportPackages,
   reportFailure: reportFailedPackages,

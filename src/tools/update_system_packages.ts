@@ -1,26 +1,28 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
-import { type Command, command, type Outcome, script } from '../core/operation.ts'
-import type { Plan, Step } from '../core/plan.ts'
+import { type Outcome, script } from '../core/operation.ts'
+import {
+  packageManagerOf,
+  packagePlan,
+  pinsOf,
+  refreshPlan,
+  refuseDifferent,
+  refusePackages,
+  type WantedPackages,
+} from '../core/package-plan.ts'
+import type { Plan } from '../core/plan.ts'
 import { outputOf, understood } from '../core/reply.ts'
 import { defineTool } from '../core/tool.ts'
+import type { NoSimulation, Simulation } from '../formats/package-change.ts'
 import { nameOfWish, packageWish, packageWishRule } from '../formats/package-name.ts'
 import { packageProblem, packageProgress, unreadSources } from '../formats/package-outcome.ts'
-import {
-  type NoSimulation,
-  type PackageChange,
-  parseSimulation,
-  type Simulation,
-} from '../formats/package-simulation.ts'
+import { parseSimulation } from '../formats/package-simulation.ts'
 import { withoutEmpty, withoutEmptyColumns } from '../formats/rows.ts'
 import { plain } from '../formats/sections.ts'
 
 /** Package managers think long on small machines. */
 const readWithinMs = 45_000
-/** An upgrade stopped half-way leaves a broken machine: it is given more time than one takes. */
-const performWithinMs = 60 * 60_000
-const lockWaitSeconds = 20
 
 /** What both tools of packages answer. */
 export const packagesOutput = z.object({
@@ -46,7 +48,7 @@ export const wishSchema = z.string().regex(packageWish, packageWishRule)
 
 export default defineTool({
   name: 'update_system_packages',
-  description: 'Upgrade packages (apt) to what the index offers; refresh it first.',
+  description: 'Upgrade packages to what the index offers; refresh it first.',
   capability: 'system:admin',
   risk: 'destructive',
   targets: ['local', 'ssh'],
@@ -64,21 +66,51 @@ export default defineTool({
         throw new GatewayError('invalid_input', 'refresh does nothing but refresh the index', {
           hint: 'call it with refresh alone, then without',
         })
-      return refreshPlan(context)
+      return refreshPlan(await simulate(['upgrade', 'keep'], context))
     }
-    const all = await simulate([mayRemove ? 'dist-upgrade' : 'upgrade'], context)
-    const wished =
-      packages ?? (securityOnly ? pins(all.changes.filter(({ security, to }) => security && to !== '')) : undefined)
-    if (wished === undefined) return planFor({ simulation: all, wished: [], mayRemove }, context)
-    if (wished.length === 0) return planFor({ simulation: { ...all, changes: [] }, wished, mayRemove }, context)
-    const found = await simulate(['install', ...wished], context)
+    const others = mayRemove ? 'remove' : 'keep'
+    const all = await simulate(['upgrade', others], context)
+    refuseUnable(all, { packages, securityOnly })
+    const urgent = securityOnly ? all.changes.filter(({ security, to }) => security && to !== '') : []
+    const wishes = packages ?? urgent.map(({ name, to }) => `${name}=${to}`)
+    const wanted = { verb: 'upgrade', wishes, mayRemove } as const
+    if (wishes.length === 0) {
+      const changes = securityOnly ? [] : all.changes
+      return planFor({ ...wanted, simulation: { ...all, changes } }, context)
+    }
+    refuseAbsent(wishes, all)
+    const found = await simulate(['upgrade', others, ...wishes], context)
     const simulation = securityOnly && packages !== undefined ? onlySecurity(found, packages) : found
-    refuseNew(wished, simulation)
-    return planFor({ simulation, wished, mayRemove }, context)
+    refuseNew(wishes, simulation)
+    return planFor({ ...wanted, simulation }, context)
   },
   report: reportPackages,
   reportFailure: reportFailedPackages,
 })
+
+interface Asked {
+  readonly packages: readonly string[] | undefined
+  readonly securityOnly: boolean
+}
+
+/** What this package manager cannot do is refused, and never done by halves. */
+function refuseUnable(all: Simulation, { packages, securityOnly }: Asked): void {
+  if (securityOnly && !all.tellsSecurity)
+    throw new GatewayError('unsupported_target', `${all.manager} does not tell which updates are for security`, {
+      hint: 'call without security_only',
+    })
+  const { upgradesPart, caution } = packageManagerOf(all)
+  if (packages !== undefined && !upgradesPart)
+    throw new GatewayError('denied', `${caution}, so no packages are named to ${all.manager}`, {
+      hint: 'call without packages to upgrade all',
+    })
+}
+
+function refuseAbsent(wishes: readonly string[], { installed }: Simulation): void {
+  const absent = wishes.map(nameOfWish).find((name) => installed !== undefined && !installed.includes(name))
+  if (absent === undefined) return
+  throw new GatewayError('not_found', `${absent} is not installed`, { hint: 'install_package installs it' })
+}
 
 function onlySecurity(found: Simulation, packages: readonly string[]): Simulation {
   const quiet = found.changes.find(
@@ -97,33 +129,41 @@ function refuseNew(wished: readonly string[], { changes }: Simulation): void {
   throw new GatewayError('not_found', `${added.name} is not installed`, { hint: 'install_package installs it' })
 }
 
-async function refreshPlan(context: Context): Promise<Plan> {
-  const { manager } = await simulate(['upgrade'], context)
-  const update = apt(['-o', 'APT::Update::Error-Mode=any', 'update'])
-  return { summary: 'refresh the package index', basis: { manager }, steps: [{ do: update }] }
-}
-
 /**
  * What the package manager would do.
  * @throws GatewayError unsupported_target, not_found, operation_failed
  */
-export async function simulate(args: readonly string[], { read, target }: Context): Promise<Simulation> {
-  const outcome = await read(script('read/package-simulation', args, { timeoutMs: readWithinMs }))
+export async function simulate(args: readonly string[], context: Context): Promise<Simulation> {
+  const found = await simulated(args, context, false)
+  // Some simulate for root alone.
+  const last = 'failed' in found && found.failed === 'root' ? await simulated(args, context, true) : found
+  if ('failed' in last) throw failure(last, context.target.id)
+  return last
+}
+
+async function simulated(args: readonly string[], { read }: Context, asRoot: boolean) {
+  const limits = { timeoutMs: readWithinMs, ...(asRoot && { asRoot }) }
+  const outcome = await read(script('read/package-simulation', args, limits))
   if (outcome.truncated)
     throw new GatewayError('operation_failed', 'the simulation is too long to be read', { hint: 'name fewer packages' })
-  const output = outputOf(outcome, 'simulating the change')
-  const found = understood(parseSimulation(output), 'the package manager')
-  if ('failed' in found) throw failure(found, target.id)
-  return found
+  return understood(parseSimulation(outputOf(outcome, 'simulating the change')), 'the package manager')
 }
 
 function failure(found: NoSimulation, target: string): GatewayError {
   if (found.failed === 'manager') {
     const has = found.manager === 'none' ? 'no package manager that is known' : found.manager
-    return new GatewayError('unsupported_target', `${target} has ${has}; packages are changed with apt only`, {
-      hint: 'run_command can run its package manager, where the target allows it',
-    })
+    return new GatewayError(
+      'unsupported_target',
+      `${target} has ${has}; packages are changed with apt, dnf, zypper, pacman or apk`,
+      {
+        hint: 'run_command can run its package manager, where the target allows it',
+      },
+    )
   }
+  if (found.failed === 'root')
+    return new GatewayError('denied', `${found.manager} simulates for root alone on ${target}`, {
+      hint: 'let the target be used by root, or with sudo_policy full',
+    })
   if (found.failed === 'interrupted')
     return new GatewayError(
       'operation_failed',
@@ -137,129 +177,32 @@ function failure(found: NoSimulation, target: string): GatewayError {
     return new GatewayError('not_found', `${missing} is not in the package index of ${target}`, {
       hint: 'check the spelling, or refresh the index: update_system_packages with refresh',
     })
-  return new GatewayError('operation_failed', `apt cannot do it on ${target}: ${found.said}`, {
+  return new GatewayError('operation_failed', `${found.manager} cannot do it on ${target}: ${found.said}`, {
     hint: 'the packages named there stand in the way',
   })
 }
 
-interface Wanted {
-  readonly simulation: Simulation
-  readonly wished: readonly string[]
-  readonly mayRemove: boolean
-}
-
 /**
- * A plan that pins each package of a simulation, new dependencies too, and does nothing else.
+ * A plan for exactly what was simulated; where the manager can pin versions, a second simulation with pins did the same.
  * @throws GatewayError denied, not_found, operation_failed
  */
-export async function planFor({ simulation, wished, mayRemove }: Wanted, context: Context): Promise<Plan> {
-  const { changes, manager } = simulation
-  refuseUnlike(wished, simulation)
-  refuseHarm(simulation, mayRemove)
-  const basis = { manager, ...Object.fromEntries(changes.map((change) => [`package ${change.name}`, shown(change)])) }
-  if (changes.length === 0) return { summary: nothingToDo(simulation), basis, steps: [] }
-  const pinned = await simulate(['install', ...pins(changes)], context)
-  refuseDifferent(changes, pinned.changes)
-  return {
-    summary: summaryOf(simulation),
-    basis,
-    steps: stepsOf(changes, wished),
-    preview: [...changes.map((change) => `${change.name} ${shown(change)}`), indexLine(simulation)].join('\n'),
-  }
-}
-
-/** Every wish must have been taken by its own name: apt also reads patterns and virtual packages. */
-function refuseUnlike(wished: readonly string[], { changes, current }: Simulation): void {
-  const offered = changes.flatMap(({ name, to }) => (to === '' ? [] : [name]))
-  const taken = new Set([...offered, ...current])
-  const other = wished.map(nameOfWish).find((name) => !taken.has(name))
-  if (other === undefined) return
-  throw new GatewayError('not_found', `there is no package of the exact name ${other} to install`, {
-    hint: offered.length === 0 ? 'name a package exactly' : `apt would take ${some(offered)} for it: name that`,
-  })
-}
-
-function refuseHarm({ changes, downgraded, held }: Simulation, mayRemove: boolean): void {
-  const refuse = (why: string, hint: string) => new GatewayError('denied', why, { hint })
-  const removed = changes.flatMap(({ name, to }) => (to === '' ? [name] : []))
-  if (removed.length > 0 && !mayRemove)
-    throw refuse(`it would remove ${some(removed)}`, 'set allow_removals in update_system_packages if that is meant')
-  if (downgraded.length > 0)
-    throw refuse(`it would take ${some(downgraded)} back to an older version`, 'name no older version')
-  if (held.length > 0) throw refuse(`${some(held)} is on hold`, 'apt-mark unhold on the target releases it')
-}
-
-function refuseDifferent(wanted: readonly PackageChange[], pinned: readonly PackageChange[]): void {
-  const lines = (changes: readonly PackageChange[]) => changes.map((change) => `${change.name} ${shown(change)}`)
-  const [before, after] = [lines(wanted), lines(pinned)]
-  const odd = [...before.filter((line) => !after.includes(line)), ...after.filter((line) => !before.includes(line))]
-  if (odd.length === 0) return
-  throw new GatewayError('operation_failed', `with pinned versions apt would do something else: ${some(odd)}`, {
-    hint: 'name fewer packages',
-  })
-}
-
-const pins = (changes: readonly PackageChange[]): readonly string[] =>
-  changes.map(({ name, to }) => (to === '' ? `${name}-` : `${name}=${to}`))
-
-const shown = ({ from, to }: PackageChange): string => {
-  if (to === '') return `${from} -> removed`
-  return from === '' ? `new -> ${to}` : `${from} -> ${to}`
-}
-
-const some = (names: readonly string[]): string =>
-  names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ')
-
-const indexLine = ({ indexAt }: Simulation): string =>
-  indexAt === undefined ? 'no package index on the target' : `index of ${minute(indexAt)}`
-
-const minute = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 16)}Z`
-
-function nothingToDo(simulation: Simulation): string {
-  if (simulation.indexAt === undefined) return 'nothing to do as far as is known: there is no package index; refresh it'
-  const kept = simulation.keptBack === 0 ? '' : `; ${simulation.keptBack} kept back`
-  return `nothing to do by the package ${indexLine(simulation)}${kept}`
-}
-
-function summaryOf({ changes, keptBack }: Simulation): string {
-  const groups: readonly (readonly [string, readonly PackageChange[]])[] = [
-    ['upgrade', changes.filter(({ from, to }) => from !== '' && to !== '')],
-    ['install', changes.filter(({ from }) => from === '')],
-    ['REMOVE', changes.filter(({ to }) => to === '')],
-  ]
-  const parts = groups.flatMap(([verb, group]) =>
-    group.length === 0 ? [] : [`${verb} ${some(group.map(({ name, to }) => (to === '' ? name : `${name} ${to}`)))}`],
-  )
-  return `${parts.join('; ')}${keptBack === 0 ? '' : `; ${keptBack} others stay as they are`}`
-}
-
-/** Dependencies count as installed automatically; what was asked for does not, which a second run of apt notes. */
-function stepsOf(changes: readonly PackageChange[], wished: readonly string[]): readonly Step[] {
-  const names = new Set(wished.map(nameOfWish))
-  const asked = changes.filter(({ name, from, to }) => from === '' && to !== '' && names.has(name))
-  const along = changes.some(({ name, from }) => from === '' && !names.has(name))
-  const guard = changes.some(({ to }) => to === '') ? [] : ['--no-remove']
-  const mark = along ? ['--mark-auto'] : []
-  return [
-    { do: apt([...guard, ...mark, 'install', ...pins(changes)]) },
-    ...(along && asked.length > 0 ? [{ do: apt(['--no-remove', 'install', ...pins(asked)]) }] : []),
-    { do: script('read/package-reboot') },
-  ]
-}
-
-/** Never asks: answers of debconf are its defaults without a terminal, and changed configuration files are kept. */
-function apt(args: readonly string[]): Command {
-  const quiet = ['-y', '-q', '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold']
-  const patient = ['-o', 'Dpkg::Use-Pty=0', '-o', `DPkg::Lock::Timeout=${lockWaitSeconds}`]
-  return command(['apt-get', ...quiet, ...patient, ...args], { asRoot: true, timeoutMs: performWithinMs })
+export async function planFor(wanted: WantedPackages, context: Context): Promise<Plan> {
+  refusePackages(wanted)
+  const pins = pinsOf(wanted)
+  if (pins.length > 0)
+    refuseDifferent(
+      wanted.simulation,
+      await simulate(['install', wanted.mayRemove ? 'remove' : 'keep', ...pins], context),
+    )
+  return packagePlan(wanted)
 }
 
 type Report = z.input<typeof packagesOutput>
 
 /** What was changed, from the basis that was kept to. */
-export function reportPackages({ basis, steps }: Plan, outcomes: readonly Outcome[]): Report {
+export function reportPackages({ basis }: Plan, outcomes: readonly Outcome[]): Report {
   const [first] = outcomes
-  if (isRefresh(steps)) {
+  if (basis['index'] === 'refresh') {
     const unread = unreadSources(first?.output ?? '', first?.errorOutput ?? '')
     return unread.length === 0 ? { index: 'refreshed' } : { index: 'refreshed in part', unread_sources: [...unread] }
   }
@@ -272,23 +215,28 @@ export function reportPackages({ basis, steps }: Plan, outcomes: readonly Outcom
 }
 
 /** What stands on the target after a failure. */
-export function reportFailedPackages({ basis, steps }: Plan, outcomes: readonly Outcome[]): Report {
+export function reportFailedPackages({ basis }: Plan, outcomes: readonly Outcome[]): Report {
   const failed = outcomes.find(({ ok }) => !ok)
   const [output, errorOutput] = [failed?.output ?? '', failed?.errorOutput ?? '']
   const why = packageProblem(output, errorOutput)
-  if (isRefresh(steps)) {
+  if (basis['index'] === 'refresh') {
     const unread = unreadSources(output, errorOutput)
     return { ...why, index: 'not refreshed, or in part', ...(unread.length > 0 && { unread_sources: [...unread] }) }
   }
   const first = outcomes[0]
-  const stateOf = packageProgress(first?.output ?? '', first?.errorOutput ?? '')
+  const stateOf = statesOf(basis, first)
   const packages = withoutEmptyColumns(rowsOf(basis).map((row) => ({ ...row, state: stateOf(row.package) })))
   if (first?.ok !== true) return { packages, ...why }
   return { packages, problem: 'the packages were changed, but what comes after it failed', next: 'see its steps' }
 }
 
-const isRefresh = (steps: readonly Step[]): boolean =>
-  steps.some(({ do: operation }) => operation.kind === 'command' && operation.argv.at(-1) === 'update')
+/** Only dpkg says how far each package came. */
+function statesOf({ manager }: Plan['basis'], first: Outcome | undefined): (name: string) => string {
+  const [output, errorOutput] = [first?.output ?? '', first?.errorOutput ?? '']
+  if (manager === 'apt') return packageProgress(output, errorOutput)
+  const untouched = packageProblem(output, errorOutput).problem.includes('nothing was changed')
+  return () => (first?.ok === true ? 'done' : untouched ? 'not done' : 'unknown')
+}
 
 const rowsOf = (basis: Plan['basis']) =>
   Object.entries(basis).flatMap(([key, value]) => {

@@ -46,6 +46,7 @@ test('what is taken back or on hold is named', () => {
 test('a refusal names what is missing, or what stands in the way', () => {
   expect(read('', '100\nE: Unable to locate package nope')).toEqual({
     failed: 'refused',
+    manager: 'apt',
     said: 'Unable to locate package nope',
     missing: ['nope'],
   })

@@ -56,13 +56,13 @@ describe('a plan of update_system_packages', () => {
     expect(made.steps[0]?.do).not.toMatchObject({ argv: expect.arrayContaining(['--no-remove']) })
   })
 
-  test('is refused while dpkg has unfinished work, and on machines without apt', async () => {
+  test('is refused while dpkg has unfinished work, and on machines with an unknown package manager', async () => {
     await expect(plan({}, '', 'yes\n')).rejects.toMatchObject({ message: 'dpkg has unfinished work on local' })
     await expect(
-      updatePackages.plan(updatePackages.input.parse({}), replayContext('\x1emanager\napk\n')),
+      updatePackages.plan(updatePackages.input.parse({}), replayContext('\x1emanager\nyum\n')),
     ).rejects.toMatchObject({
       code: 'unsupported_target',
-      message: 'local has apk; packages are changed with apt only',
+      message: 'local has yum; packages are changed with apt, dnf, zypper, pacman or apk',
     })
   })
 
