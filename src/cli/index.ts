@@ -38,5 +38,6 @@ export const commands: readonly CommandEntry[] = [
     summary: 'export the state of the fleet, signed; check an export',
     load: () => import('./fleet.ts'),
   },
+  { name: 'health', summary: 'ask the service of this machine whether it is ready', load: () => import('./health.ts') },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]

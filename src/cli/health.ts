@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util'
+import { readSettings } from '../config/settings.ts'
+import type { CliCommand, World } from './command.ts'
+
+const usage = `tailops health [--wait SECONDS]
+
+Asks the service of this machine whether it is ready: GET /readyz at TAILOPS_LISTEN (127.0.0.1:8080).
+--wait asks again until it is ready or the seconds are over.
+Exit codes: 0 ready, 1 not ready or nobody listens.`
+
+const tryAgainMs = 100
+const answerWithinMs = 2000
+
+/** `tailops health`: one question, for installers and monitors on machines that may have no curl. */
+const health: CliCommand = {
+  usage,
+  async run(argv, world) {
+    const { values } = parseArgs({ args: [...argv], options: { wait: { type: 'string', default: '0' } } })
+    if (!/^\d{1,4}$/.test(values.wait)) {
+      world.terminal.err(`tailops health: --wait takes whole seconds, not ${JSON.stringify(values.wait)}\n\n${usage}\n`)
+      return 2
+    }
+    const url = readyUrl(world)
+    const until = world.clock.elapsedMs() + Number(values.wait) * 1000
+    let answer = await ask(url)
+    while (answer !== 'ready' && world.clock.elapsedMs() < until) {
+      await world.clock.sleep(tryAgainMs)
+      answer = await ask(url)
+    }
+    world.terminal.out(`${answer}: ${url}\n`)
+    return answer === 'ready' ? 0 : 1
+  },
+}
+
+export default health
+
+function readyUrl({ env }: World): string {
+  const { host, port } = readSettings(env).settings.listen
+  // Who listens everywhere is asked on loopback.
+  const asked = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${asked.includes(':') ? `[${asked}]` : asked}:${port}/readyz`
+}
+
+async function ask(url: string): Promise<'ready' | 'not ready' | 'another program answers' | 'no answer'> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(answerWithinMs), redirect: 'manual' })
+    const text = (await response.text()).trim()
+    if (response.status === 503 && text === 'not ready') return 'not ready'
+    return response.ok && text === 'ready' ? 'ready' : 'another program answers'
+  } catch {
+    return 'no answer'
+  }
+}
