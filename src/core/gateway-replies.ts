@@ -9,6 +9,7 @@ const text = z.string()
 export const targetsReply = z.array(
   z.object({
     id: text,
+    alias: text.optional(),
     kind: text,
     tags: z.array(text),
     capabilities: z.array(text),

@@ -129,10 +129,11 @@ function aboutFleet(fleet: FleetStore, name: string, query: URLSearchParams): An
 }
 
 const targetsOf = ({ targets, contacts }: GatewayParts): Json =>
-  targets.map(({ id, kind, tags, capabilities, segment, cluster }) => {
+  targets.map(({ id, alias, kind, tags, capabilities, segment, cluster }) => {
     const contact = contacts.of(id)
     return {
       id,
+      alias,
       kind,
       tags,
       capabilities,

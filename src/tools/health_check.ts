@@ -55,7 +55,10 @@ async function ownHealth(context: Context) {
     pendingApprovals(context),
   ])
   const own = jsonOf(health, healthReply, 'the gateway')
-  const others = jsonOf(targets, targetsReply, 'the list of targets').filter(({ kind }) => kind !== 'gateway')
+  // Discovery itself looks after guests.
+  const others = jsonOf(targets, targetsReply, 'the list of targets').filter(
+    ({ kind }) => kind !== 'gateway' && kind !== 'guest',
+  )
   const lost = others.filter(({ last_contact: contact }) => contact?.reached === false)
   const silent = others.filter(({ last_contact: contact }) => contact === undefined)
   const problems = [
