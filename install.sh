@@ -258,6 +258,7 @@ get_binary() {
   chmod 755 "$staged"
   new_version=$(clean "$staged" version 2>/dev/null </dev/null) ||
     fail 4 'the binary does not run on this machine' "is it a tailops for linux-$arch? is $bin_dir mounted noexec?"
+  new_version=${new_version#tailops }
 }
 
 # The environment of root may say things to Bun that it must not hear.
@@ -409,7 +410,7 @@ install() {
   begin
   was_active='' before=none
   [ -z "$booted" ] || ! systemctl --quiet is-active "$unit" || was_active=1
-  [ ! -x "$bin" ] || before=$(clean "$bin" version 2>/dev/null </dev/null || echo unknown)
+  [ ! -x "$bin" ] || before=$(installed_version)
   get_binary
   if nothing_to_do; then
     rm -f "$staged"
@@ -439,6 +440,11 @@ install() {
   tell
 }
 
+installed_version() {
+  found=$(clean "$bin" version 2>/dev/null </dev/null) || found='an unknown version'
+  printf '%s' "${found#tailops }"
+}
+
 nothing_to_do() {
   [ -n "$was_active" ] && cmp -s "$staged" "$bin" && [ -e "$config" ] &&
     unit_text | sed "s|^ExecStart=/usr/local/|ExecStart=$prefix/|" | cmp -s - "$unit_file"
@@ -447,7 +453,7 @@ nothing_to_do() {
 dry_run() {
   say "This would be done on linux-$arch:"
   [ -z "$from" ] || [ -e "$from" ] || fail 2 "there is no file $from"
-  if [ -x "$bin" ]; then say "  replace $bin, version $(clean "$bin" version 2>/dev/null </dev/null || echo unknown)"; else say "  put the binary at $bin"; fi
+  if [ -x "$bin" ]; then say "  replace $bin, version $(installed_version)"; else say "  put the binary at $bin"; fi
   id "$user" >/dev/null 2>&1 || say "  add the system user $user"
   [ -e "$config" ] || say "  write $config: this machine, reading only"
   [ -d "$state_dir" ] || say "  make $state_dir"
@@ -637,7 +643,6 @@ unit_text() {
 # again. `systemctl edit tailops` adds a drop-in that stays; docs/install.md has those that people need.
 [Unit]
 Description=TailOps, the gateway between AI assistants and machines
-Documentation=man:systemd.exec(5)
 After=network-online.target nss-lookup.target time-sync.target
 Wants=network-online.target
 ConditionPathExists=/etc/tailops/targets.yaml
@@ -689,7 +694,8 @@ PrivateTmp=yes
 PrivateDevices=yes
 PrivateMounts=yes
 PrivateIPC=yes
-PrivateUsers=yes
+# Private users would hide the names of all others: every process and file would seem to be of nobody.
+PrivateUsers=no
 ProtectClock=yes
 ProtectHostname=yes
 ProtectControlGroups=yes
