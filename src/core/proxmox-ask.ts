@@ -11,6 +11,20 @@ export async function askProxmox<S extends z.ZodType>({ read }: Reader, path: st
   return proxmoxData(await read(get(path)), schema, decodeURIComponent(path.replace(/\?.*$/, '')))
 }
 
+/** The same; what the token may not read is a value, not an end. @throws GatewayError */
+export async function askAllowed<S extends z.ZodType>(
+  context: Reader,
+  path: string,
+  schema: S,
+): Promise<z.output<S> | GatewayError> {
+  try {
+    return await askProxmox(context, path, schema)
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'denied') return error
+    throw error
+  }
+}
+
 /** What several questions brought, and which had no answer and why: `pve2: offline`. */
 export interface Asked<K, T> {
   readonly found: readonly { readonly of: K; readonly value: T }[]
@@ -84,28 +98,3 @@ export const shown = (text: string): string => JSON.stringify(text.slice(0, 80))
 /** What an empty list may mean for a token without rights, which gets 200 and nothing. */
 export const blindNote = (what: string, privilege: string, path = '/'): string =>
   `${what}: there are none, or the token may not see them (needs ${privilege}: pveum acl modify ${path} --tokens 'TOKENID' --roles PVEAuditor, and for its user)`
-
-interface NamedGuest {
-  readonly vmid: number
-  readonly node: string
-  readonly name?: string | undefined
-}
-
-/** The guest of a vmid, a name or an id (`pve:home/101`). @throws GatewayError not_found; invalid_input when several have the name */
-export function guestAmong<G extends NamedGuest>(guests: readonly G[], wanted: string, cluster: string): G {
-  const name = lastPart(wanted)
-  const isNumber = /^\d+$/.test(name)
-  const found = guests.filter((guest) => (isNumber ? String(guest.vmid) === name : guest.name === name))
-  const [first, second] = found
-  if (first === undefined)
-    throw new GatewayError('not_found', `no guest ${shown(wanted)} on ${cluster}, or the token may not see it`, {
-      hint:
-        guests.length === 0
-          ? 'the token sees no guests: it needs VM.Audit on /vms (role PVEAuditor)'
-          : 'list the guests; for another cluster say cluster',
-    })
-  if (second === undefined) return first
-  throw new GatewayError('invalid_input', `several guests of ${cluster} are named ${shown(wanted)}`, {
-    hint: `say its vmid: ${found.map(({ vmid, node }) => `${vmid} on ${node}`).join(', ')}`,
-  })
-}

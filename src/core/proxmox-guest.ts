@@ -1,9 +1,5 @@
-import type { z } from 'zod'
 import { nearest } from '../lib/nearest.ts'
-import type { Context } from './context.ts'
 import { GatewayError } from './errors.ts'
-import { get } from './operation.ts'
-import { proxmoxData } from './proxmox-reply.ts'
 
 /** What tells guests of one cluster apart. */
 export interface GuestIdentity {
@@ -15,29 +11,6 @@ export interface GuestIdentity {
 
 /** How callers name a guest, for descriptions of arguments. */
 export const guestRule = 'name, vmid or id'
-
-/** `data` of a GET of the cluster's API. @throws GatewayError */
-export async function readData<S extends z.ZodType>(
-  { read }: Pick<Context, 'read'>,
-  path: string,
-  schema: S,
-): Promise<z.output<S>> {
-  return proxmoxData(await read(get(path)), schema, path)
-}
-
-/** The same; what the token may not read is a value, not an end. @throws GatewayError */
-export async function readAllowed<S extends z.ZodType>(
-  context: Pick<Context, 'read'>,
-  path: string,
-  schema: S,
-): Promise<z.output<S> | GatewayError> {
-  try {
-    return await readData(context, path, schema)
-  } catch (error) {
-    if (error instanceof GatewayError && error.code === 'denied') return error
-    throw error
-  }
-}
 
 /** Where the API keeps a guest: `/nodes/pve1/lxc/101`. */
 export const guestPath = ({ node, kind, vmid }: GuestIdentity): string =>

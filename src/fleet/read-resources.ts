@@ -1,7 +1,7 @@
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Resource } from '../core/fleet.ts'
-import { readData } from '../core/proxmox-guest.ts'
+import { askProxmox } from '../core/proxmox-ask.ts'
 import { ageOf } from '../formats/ages.ts'
 import {
   type ClusterResources,
@@ -27,7 +27,7 @@ type Reading = Pick<Context, 'read' | 'remembered' | 'now'>
 
 /** What the cluster lists now, by one request; names that a dead node left behind are the last known ones. @throws GatewayError */
 export async function readResources(reading: Reading): Promise<KnownResources> {
-  const listed = clusterResources(await readData(reading, '/cluster/resources', resourcesReply))
+  const listed = clusterResources(await askProxmox(reading, '/cluster/resources', resourcesReply))
   const offline = new Set(listed.nodes.filter(({ status }) => status === 'offline').map(({ node }) => node))
   const known = new Map(
     reading.remembered().resources.flatMap((one) => (isGuest(one) ? [[one.id.split('/').at(-1), one] as const] : [])),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
-import { readAllowed, readData } from '../core/proxmox-guest.ts'
+import { askAllowed, askProxmox } from '../core/proxmox-ask.ts'
 import { defineTool } from '../core/tool.ts'
 import { ageOf } from '../formats/ages.ts'
 import { missingReads, permissionsReply, versionReply } from '../formats/proxmox-inventory.ts'
@@ -38,11 +38,11 @@ export default defineTool({
 })
 
 async function healthOf(context: Context) {
-  const read = await readAllowed(context, '/cluster/status', clusterStatusReply)
+  const read = await askAllowed(context, '/cluster/status', clusterStatusReply)
   const status = read instanceof GatewayError ? undefined : clusterStatus(read)
-  const { guests, storages, nodes } = clusterResources(await readData(context, '/cluster/resources', resourcesReply))
-  const { version } = await readData(context, '/version', versionReply)
-  const permissions = await readData(context, '/access/permissions', permissionsReply)
+  const { guests, storages, nodes } = clusterResources(await askProxmox(context, '/cluster/resources', resourcesReply))
+  const { version } = await askProxmox(context, '/version', versionReply)
+  const permissions = await askProxmox(context, '/access/permissions', permissionsReply)
   const present = status?.nodes ?? nodes.map(({ node, status: word }) => ({ node, online: word === 'online' }))
   const offline = present.filter(({ online }) => !online).map(({ node }) => node)
   const counted = Map.groupBy(guests, (guest) => (offline.includes(guest.node) ? 'unknown' : guest.status))

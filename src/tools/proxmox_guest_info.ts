@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
-import { guestNamed, guestPath, guestRule, readData } from '../core/proxmox-guest.ts'
+import { askProxmox } from '../core/proxmox-ask.ts'
+import { guestNamed, guestPath, guestRule } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { resourcesOrRemembered } from '../fleet/read-resources.ts'
 import { configLines, guestConfigReply, guestStatusReply, guestUse, stateOf } from '../formats/proxmox-guest-detail.ts'
@@ -50,8 +51,8 @@ const summary = (row: GuestRow, addresses: string) => ({
 
 async function detail(row: GuestRow, context: Context) {
   const path = guestPath(row)
-  const status = await readData(context, `${path}/status/current`, guestStatusReply)
-  const config = await readData(context, `${path}/config`, guestConfigReply)
+  const status = await askProxmox(context, `${path}/status/current`, guestStatusReply)
+  const config = await askProxmox(context, `${path}/config`, guestConfigReply)
   const { description } = config
   return {
     ...withoutEmpty({

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
 import { get } from '../core/operation.ts'
-import { askEach, askProxmox, blindNote, guestAmong, lastPart } from '../core/proxmox-ask.ts'
+import { askEach, askProxmox, blindNote, lastPart } from '../core/proxmox-ask.ts'
+import { guestNamed } from '../core/proxmox-guest.ts'
 import { proxmoxData } from '../core/proxmox-reply.ts'
 import { defineTool } from '../core/tool.ts'
 import { ageOf } from '../formats/ages.ts'
@@ -83,7 +84,7 @@ function noteOf(isBlind: boolean, count: number): string | undefined {
 /** A number is taken as it is: backups outlive their guest. */
 function vmidOf(guests: readonly GuestRow[], guest: string, cluster: string): number {
   const wanted = lastPart(guest)
-  return /^\d{1,9}$/.test(wanted) ? Number(wanted) : guestAmong(guests, guest, cluster).vmid
+  return /^\d{1,9}$/.test(wanted) ? Number(wanted) : guestNamed(guests, guest, cluster).vmid
 }
 
 /** Each storage that holds backups once: a shared one on any node where it is available. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
-import { readAllowed, readData } from '../core/proxmox-guest.ts'
+import { askAllowed, askProxmox } from '../core/proxmox-ask.ts'
 import { defineTool } from '../core/tool.ts'
 import { ageOf } from '../formats/ages.ts'
 import { versionReply } from '../formats/proxmox-inventory.ts'
@@ -23,8 +23,8 @@ export default defineTool({
   }),
   async run(_input, context) {
     try {
-      const read = await readAllowed(context, '/cluster/status', clusterStatusReply)
-      const { version } = await readData(context, '/version', versionReply)
+      const read = await askAllowed(context, '/cluster/status', clusterStatusReply)
+      const { version } = await askProxmox(context, '/version', versionReply)
       if (read instanceof GatewayError) return { reachable: 'yes', version, quorum: `unknown: ${read.message}` }
       const status = clusterStatus(read)
       const gone = status.nodes.filter(({ online }) => !online).map(({ node }) => node)

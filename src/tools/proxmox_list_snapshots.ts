@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { askProxmox, guestAmong } from '../core/proxmox-ask.ts'
+import { askProxmox } from '../core/proxmox-ask.ts'
+import { guestNamed } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { ageOf } from '../formats/ages.ts'
 import { clusterResources, resourcesReply } from '../formats/proxmox-resources.ts'
@@ -30,7 +31,7 @@ export default defineTool({
   }),
   async run({ guest }, context) {
     const { guests } = clusterResources(await askProxmox(context, '/cluster/resources?type=vm', resourcesReply))
-    const found = guestAmong(guests, guest, context.target.id)
+    const found = guestNamed(guests, guest, context.target.id)
     const path = `/nodes/${encodeURIComponent(found.node)}/${found.kind}/${found.vmid}/snapshot`
     const { snapshots, now } = snapshotsOf(await askProxmox(context, path, snapshotsReply))
     const rows = snapshots.map(({ name: own, snaptime, parent, vmstate, description }) => ({

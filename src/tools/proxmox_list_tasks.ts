@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
-import { askEach, askProxmox, guestAmong, lastPart, nodesToAsk } from '../core/proxmox-ask.ts'
+import { askEach, askProxmox, lastPart, nodesToAsk } from '../core/proxmox-ask.ts'
+import { guestNamed } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { ageOf } from '../formats/ages.ts'
 import { clusterResources, resourcesReply } from '../formats/proxmox-resources.ts'
@@ -93,5 +94,5 @@ async function vmidOf(context: Context, guest: string): Promise<number> {
   const wanted = lastPart(guest)
   if (/^\d{1,9}$/.test(wanted)) return Number(wanted)
   const { guests } = clusterResources(await askProxmox(context, '/cluster/resources?type=vm', resourcesReply))
-  return guestAmong(guests, guest, context.target.id).vmid
+  return guestNamed(guests, guest, context.target.id).vmid
 }

@@ -3,7 +3,8 @@ import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
 import { get, type Outcome, post } from '../core/operation.ts'
 import type { Plan, Step, Until } from '../core/plan.ts'
-import { guestNamed, guestPath, guestRule, readData } from '../core/proxmox-guest.ts'
+import { askProxmox } from '../core/proxmox-ask.ts'
+import { guestNamed, guestPath, guestRule } from '../core/proxmox-guest.ts'
 import { proxmoxData } from '../core/proxmox-reply.ts'
 import { defineTool } from '../core/tool.ts'
 import { guestStatusReply, stateOf } from '../formats/proxmox-guest-detail.ts'
@@ -43,7 +44,7 @@ export default defineTool({
   }),
   async plan({ guest: wanted, action, timeout_s, force }, context) {
     if (force && action !== 'shutdown') throw refusal('force goes with shutdown only', 'leave it out, or use shutdown')
-    const { guests, nodes } = clusterResources(await readData(context, '/cluster/resources', resourcesReply))
+    const { guests, nodes } = clusterResources(await askProxmox(context, '/cluster/resources', resourcesReply))
     const found = guestNamed(guests, wanted, context.target.id)
     requireNode(found, action, nodes)
     const { isManaged, ...now } = await stateNow(found, action, context)

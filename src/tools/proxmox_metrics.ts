@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
-import { guestNamed, guestPath, readData } from '../core/proxmox-guest.ts'
+import { askProxmox } from '../core/proxmox-ask.ts'
+import { guestNamed, guestPath } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { readResources } from '../fleet/read-resources.ts'
 import { metricRows, metricsReply, unmeasured } from '../formats/proxmox-metrics.ts'
@@ -26,7 +27,7 @@ export default defineTool({
   }),
   async run({ of, timeframe }, context) {
     const { path, name } = await placeOf(of, context)
-    const points = await readData(context, `${path}/rrddata?timeframe=${timeframe}&cf=AVERAGE`, metricsReply)
+    const points = await askProxmox(context, `${path}/rrddata?timeframe=${timeframe}&cf=AVERAGE`, metricsReply)
     const gaps = unmeasured(points)
     const note = gaps === 0 ? undefined : `not measured in ${gaps} of ${points.length} points of the ${timeframe}`
     return { of: name, metrics: [...metricRows(points)], ...(note !== undefined && { note }) }

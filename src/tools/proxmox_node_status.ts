@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
-import { readData } from '../core/proxmox-guest.ts'
+import { askProxmox } from '../core/proxmox-ask.ts'
 import { defineTool } from '../core/tool.ts'
 import { nodeStatus, nodeStatusReply } from '../formats/proxmox-node-status.ts'
 import { clusterStatus, clusterStatusReply } from '../formats/proxmox-status.ts'
@@ -18,7 +18,7 @@ export default defineTool({
   output: z.looseObject({ node: z.string(), status: z.string() }),
   async run({ node: wanted }, context) {
     const node = wanted.split('/').at(-1) ?? wanted
-    const { nodes } = clusterStatus(await readData(context, '/cluster/status', clusterStatusReply))
+    const { nodes } = clusterStatus(await askProxmox(context, '/cluster/status', clusterStatusReply))
     const found = nodes.find((candidate) => candidate.node === node)
     if (found === undefined) {
       const names = nodes.map((candidate) => candidate.node)
@@ -29,7 +29,7 @@ export default defineTool({
     }
     if (!found.online) return { node, status: 'offline', note: 'nothing can be measured while it is offline' }
     const path = `/nodes/${encodeURIComponent(node)}/status`
-    const status = nodeStatus(await readData(context, path, nodeStatusReply))
+    const status = nodeStatus(await askProxmox(context, path, nodeStatusReply))
     return withoutEmpty({ node, status: 'online', ip: found.ip, ...status })
   },
 })

@@ -31,15 +31,15 @@ const table: readonly (readonly [name: string, fault: Fault, codes: readonly str
   ['the worker cannot start', faults.serverError(), ['operation_failed']],
   ['the node refuses (595)', faults.refused(), ['unreachable']],
   ['the node hangs (596)', faults.timedOut(), ['unreachable']],
-  ['nothing is ever answered', faults.hang(), ['unreachable', 'timeout', 'interrupted']],
   ['half a reply', faults.half(), ['unexpected_reply', 'interrupted', 'unreachable']],
 ]
 
 const reads = tools.filter((tool) => tool.targets.every((kind) => kind === 'proxmox') && !isAction(tool))
 
-let world: ClustersWorld
-beforeAll(async () => {
-  world = await openClustersWorld({
+/** One cluster with one of each thing, that discovery has looked at. */
+async function open(options: { readonly limitsEndAfterMs?: number } = {}): Promise<ClustersWorld> {
+  const opened = await openClustersWorld({
+    ...options,
     clusters: [
       {
         name: 'home',
@@ -58,20 +58,26 @@ beforeAll(async () => {
       },
     ],
   })
-  const pve = world.standIn.cluster('home').world
+  const pve = opened.standIn.cluster('home').world
   const origin = { method: 'POST', path: '/nodes/pve1/lxc/101/status/start', user: 'root@pam' }
   const task = pve.begin({ node: 'pve1', type: 'vzstart', id: '101', origin }, { durationMs: 1 })
   args['proxmox_task_status'] = { task: task.upid }
-  await world.watch.now()
+  await opened.watch.now()
+  return opened
+}
+
+let world: ClustersWorld
+beforeAll(async () => {
+  world = await open()
 })
 afterEach(() => world.standIn.clearFaults())
 afterAll(() => world.stop())
 
 type End = { readonly code: string; readonly error: GatewayError } | { readonly text: string }
 
-async function endOf(tool: string): Promise<End> {
+async function endOf(tool: string, asked = world): Promise<End> {
   try {
-    return { text: textOf(await world.ask(tool, args[tool] ?? {})) }
+    return { text: textOf(await asked.ask(tool, args[tool] ?? {})) }
   } catch (error) {
     const failure = GatewayError.from(error)
     return { code: failure.code, error: failure }
@@ -118,6 +124,21 @@ describe.each(reads.map(({ name }) => name))('%s, though', (tool) => {
     const end = await endOf(tool)
     pve.setQuorumLost(false)
     expect(end).toHaveProperty('text')
+  })
+})
+
+describe('when nothing is ever answered', () => {
+  let hanging: ClustersWorld
+  beforeAll(async () => {
+    hanging = await open({ limitsEndAfterMs: 400 })
+    hanging.standIn.fault(faults.hang())
+  })
+  afterAll(() => hanging.stop())
+
+  test.each(reads.map(({ name }) => name))('%s says so, or what was seen before', async (tool) => {
+    const end = await endOf(tool, hanging)
+    if ('code' in end) expect(['unreachable', 'timeout', 'interrupted']).toContain(end.code)
+    else expect(end.text).toMatch(/"reachable":"no: |as seen \d+\w ago; the cluster does not answer/)
   })
 })
 
