@@ -22,20 +22,21 @@ export default defineTool({
     const { guests, seen } = await resourcesOrRemembered(context)
     const row = guestNamed(guests, wanted, context.target.id)
     const addresses = row.addresses.join(' ')
-    if (seen !== undefined) return { ...summary(row, addresses), note: `as seen ${seen}` }
+    if (seen !== undefined) return { ...summary(row, addresses, context.target.id), note: `as seen ${seen}` }
     if (row.status === 'unknown') {
       const note = `its node ${row.node} does not answer: nothing can be measured`
-      return { ...summary(row, addresses), note }
+      return { ...summary(row, addresses, context.target.id), note }
     }
-    return { ...summary(row, addresses), ...(await detail(row, context)) }
+    return { ...summary(row, addresses, context.target.id), ...(await detail(row, context)) }
   },
 })
 
-const summary = (row: GuestRow, addresses: string) => ({
+const summary = (row: GuestRow, addresses: string, cluster: string) => ({
   ...withoutEmpty({
     vmid: row.vmid,
     name: row.name,
     kind: row.kind,
+    cluster,
     node: row.node,
     template: row.template === true ? true : undefined,
     addresses,

@@ -30,6 +30,6 @@ export default defineTool({
     if (!found.online) return { node, status: 'offline', note: 'nothing can be measured while it is offline' }
     const path = `/nodes/${encodeURIComponent(node)}/status`
     const status = nodeStatus(await askProxmox(context, path, nodeStatusReply))
-    return withoutEmpty({ node, status: 'online', ip: found.ip, ...status })
+    return withoutEmpty({ node, cluster: context.target.id, status: 'online', ip: found.ip, ...status })
   },
 })
