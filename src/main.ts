@@ -9,6 +9,7 @@ const flagForms: Readonly<Record<string, readonly string[]>> = {
   '--version': ['version'],
   '-v': ['version'],
   '--validate-config': ['validate-config'],
+  '--update': ['update'],
   '--stdio': ['serve', '--stdio'],
 }
 

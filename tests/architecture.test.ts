@@ -16,7 +16,7 @@ import { functionLengths, readSources, type Source } from './architecture/source
 const floors = [
   ['lib'],
   ['core', 'formats', 'scripts'],
-  ['config', 'executors', 'fleet', 'state', 'demo'],
+  ['config', 'executors', 'fleet', 'state', 'demo', 'release'],
   ['tools', 'gateway'],
   ['server', 'cli'],
   ['gateway-targets.ts'],
@@ -25,8 +25,8 @@ const floors = [
   ['main.ts'],
 ]
 
-/** Packages with an API of their own, and the only place that knows it. */
-const doors: Readonly<Record<string, string>> = {
+/** Packages with an API of their own, and the only places that know it. */
+const doors: Readonly<Record<string, string | readonly string[]>> = {
   yaml: 'config/load.ts',
   '@toon-format/toon': 'lib/toon.ts',
   '@modelcontextprotocol/': 'server/',
@@ -34,7 +34,7 @@ const doors: Readonly<Record<string, string>> = {
   'node:sqlite': 'state/',
   dockerode: 'executors/docker-connect.ts',
   ssh2: 'executors/ssh-link',
-  'node:child_process': 'executors/local.ts',
+  'node:child_process': ['executors/local.ts', 'release/run-program.ts'],
 }
 
 /** Where time, randomness, the environment and the console are at hand; all others are handed them. */
@@ -173,7 +173,7 @@ const floorOf = (room: string): number => floors.findIndex((rooms) => rooms.incl
 function isDoorOf(path: string, name: string): boolean {
   const [, door = ''] =
     Object.entries(doors).find(([package_]) => name === package_ || name.startsWith(withSlash(package_))) ?? []
-  return path.startsWith(door)
+  return [door].flat().some((place) => path.startsWith(place))
 }
 
 const withSlash = (name: string): string => (name.endsWith('/') ? name : `${name}/`)

@@ -39,5 +39,10 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./fleet.ts'),
   },
   { name: 'health', summary: 'ask the service of this machine whether it is ready', load: () => import('./health.ts') },
+  {
+    name: 'update',
+    summary: 'install a newer version, or go back to the one before',
+    load: () => import('./update.ts'),
+  },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]
