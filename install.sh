@@ -147,8 +147,7 @@ begin() {
     if [ -n "$pid" ] && [ "$(began "$pid")" = "$began" ]; then
       fail 1 "another run of install.sh has not ended (process $pid)" 'wait for it'
     fi
-    say 'A run before this one was killed: what it left half done is undone first.'
-    undo
+    take_over
     mkdir "$run"
   fi
   opened=1
@@ -160,6 +159,17 @@ begin() {
   : >"$run/journal"
   # A run that was killed at its very end leaves these.
   rm -f "$old" "$staged" "$staged.gz"
+}
+
+# A run before this one was killed. Its version may have served since: what it wrote is not thrown away.
+take_over() {
+  if grep -q '^stops' "$run/journal" 2>/dev/null && ready_now; then
+    say 'A run before this one was killed after its version had become ready: that version stays.'
+    rm -rf "$run"
+  else
+    say 'A run before this one was killed: what it left half done is undone first.'
+    undo
+  fi
 }
 
 # When the process began, by the kernel: an id alone may be another's by now.
@@ -427,11 +437,10 @@ install() {
   check_config
   token=
   [ -e "$state_dir/tailops.db" ] || token=wanted
-  stop_service
-  keep_databases
   swap_binary
   unit_text | sed "s|^ExecStart=/usr/local/|ExecStart=$prefix/|" | put_file "$unit_file" 644 root:root
   reload_units
+  [ -z "$was_active" ] || switch_over
   [ -z "$token" ] || token=$(as_service "$bin" token mint --name first --scopes readonly --ttl 90d 2>/dev/null) ||
     fail 1 'cannot make the first token'
   [ -z "$start" ] || enable_service
@@ -515,22 +524,22 @@ as_service() {
   "$@" </dev/null
 }
 
-stop_service() {
-  [ -n "$was_active" ] || return 0
-  systemctl stop "$unit" </dev/null || fail 1 'cannot stop the version that runs'
-}
-
-# A newer version may change them in ways that the older one does not understand.
-keep_databases() {
-  [ -e "$state_dir/tailops.db" ] || return 0
+# The old version ends, its databases are kept (a newer one may change them in ways that it does not understand), the new
+# one begins. systemd does it, so that the service runs again even when this script is killed in between.
+switch_over() {
   note databases
-  mkdir "$run/databases"
-  cp -p "$state_dir"/*.db* "$run/databases/" || fail 1 'cannot keep a copy of the state' 'is the disk full?'
-  : >"$run/databases/complete"
+  note stops
+  # shellcheck disable=SC2016
+  systemd-run --quiet --wait --collect --unit tailops-install-switch /bin/sh -c '
+    systemctl stop "$1"
+    mkdir "$2/databases" && cp -p "$3"/*.db* "$2/databases/" && : >"$2/databases/complete"
+    kept=$?
+    systemctl start "$1"
+    exit "$kept"' sh "$unit" "$run" "$state_dir" </dev/null ||
+    fail 1 'cannot keep a copy of the state' 'is the disk full?'
 }
 
 put_databases_back() {
-  rm -f "$run/databases/complete.tmp"
   rm -f "$state_dir"/*.db-wal "$state_dir"/*.db-shm
   cp -p "$run/databases"/*.db* "$state_dir/"
 }
