@@ -44,5 +44,10 @@ export const commands: readonly CommandEntry[] = [
     summary: 'install a newer version, or go back to the one before',
     load: () => import('./update.ts'),
   },
+  {
+    name: 'migrate',
+    summary: 'make our files of an older installation, with a report of every value',
+    load: () => import('./migrate.ts'),
+  },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]

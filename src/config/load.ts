@@ -292,3 +292,6 @@ function syntaxProblem(reading: Reading, { code, message, pos }: YAMLError): voi
   const place = reading.placeAt(pos[0])
   reading.problems.push({ severity: 'error', file: reading.source.file, ...place, what: what ?? code, hint })
 }
+
+/** YAML for other files than targets.yaml: how old ones are read, and ours is written. */
+export { parseDocument as yamlDocument, stringify as yamlText } from 'yaml'
