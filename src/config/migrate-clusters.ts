@@ -67,8 +67,9 @@ function cluster(id: string, prefix: string, { variables, kept, report, used }: 
     report.add('changed', name, `is at the target ${id} now`)
     return variables.get(name)
   }
-  const old = Object.fromEntries(Object.entries(connectionKeys).map(([key, name]) => [name, read(key)]))
-  const { connection, remarks } = proxmoxConnection(id, withoutEmptyKeys(old), kept)
+  const spelled = Object.entries(connectionKeys).map(([key, name]) => [name, read(key)] as const)
+  const old = Object.fromEntries(spelled.filter(([, value]) => value !== undefined))
+  const { connection, remarks } = proxmoxConnection(id, old, kept)
   for (const remark of remarks) report.add('changed', `${prefix}*`, remark)
   report.add('changed', `${prefix}*`, 'narrower: grants proxmox:read; add proxmox:control to capabilities for changes')
   const defaults = withoutEmptyKeys(
