@@ -13,7 +13,7 @@ import { openContacts } from './executors/contacts.ts'
 import { call, type Gateway } from './gateway/call.ts'
 import { openJobs } from './gateway/jobs.ts'
 import { reconcileOrphans } from './gateway/reconcile.ts'
-import { knownTargets, visibleTools } from './gateway/visible-tools.ts'
+import { grantsOf, knownTargets, visibleTools } from './gateway/visible-tools.ts'
 import { answerOfJob } from './gateway/wait-for-end.ts'
 import { openTargets, type ReadConfig, type TargetParts } from './gateway-targets.ts'
 import { systemClock } from './lib/clock.ts'
@@ -68,12 +68,18 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
     doorKey: randomBytes(32),
     startedMs: systemClock.elapsedMs(),
     called: (tool: string) => listener?.called(tool),
-    changed: () => listener?.fleetChanged(),
+    changed() {
+      listener?.fleetChanged()
+      const now = mcp().grants()
+      if (now !== grants) listener?.toolsChanged()
+      grants = now
+    },
   }
   const service = reloadable(() => loadGateway(lasting), parts.log)
   const { current, watch, reload } = service
   await reconcileOrphans(current().gateway)
   const mcp = () => current().mcp
+  let grants = mcp().grants()
   const caller = { id: `cli:${parts.uid}`, scopes: capabilities }
   const signal = new AbortController().signal
   return {
@@ -178,6 +184,7 @@ function loadGateway(parts: Lasting): Loaded {
     output: settings.output,
     door: openDoor({ held, key: doorKey, outputs }),
     visible: (caller) => visibleTools(gateway, caller),
+    grants: () => grantsOf(gateway),
     targetIds: (caller) => knownTargets(gateway, caller),
     call: (request) => {
       const answer = call(gateway, request)

@@ -1,5 +1,6 @@
-import type { Caller } from '../core/target.ts'
+import type { Caller, Target } from '../core/target.ts'
 import { capabilityOn, type Tool, worksOn } from '../core/tool.ts'
+import { digestOf } from '../lib/digest.ts'
 import type { Gateway } from './gateway.ts'
 
 /** The tools that have a target of their kind which grants what this caller holds, sorted by name. */
@@ -19,3 +20,14 @@ export const knownTargets = ({ targets }: Gateway, caller: Caller): readonly str
     .filter(({ capabilities }) => capabilities.some((capability) => caller.scopes.includes(capability)))
     .map(({ id }) => id)
     .toSorted()
+
+const known = new WeakMap<readonly Target[], string>()
+
+/** What there is to be granted at all: changes whenever the tools that somebody sees may change. */
+export function grantsOf({ targets: { all } }: Pick<Gateway, 'targets'>): string {
+  const found = known.get(all) ?? digestOf([...new Set(all.map(grantOf))].toSorted())
+  known.set(all, found)
+  return found
+}
+
+const grantOf = ({ kind, capabilities }: Target): string => `${kind} ${capabilities.join(' ')}`

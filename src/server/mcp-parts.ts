@@ -11,6 +11,8 @@ export interface McpParts {
   readonly door: Door
   /** The tools that this caller could use, sorted by name. */
   visible(caller: Caller): readonly Tool[]
+  /** Another text whenever the tools that somebody sees may be others: discovery has found a new kind of target. */
+  grants(): string
   /** Ids of the targets that this caller may know of. */
   targetIds(caller: Caller): readonly string[]
   call(request: Call): Promise<CallResult>

@@ -7,7 +7,7 @@ export interface Prompt {
   text(target: string): string
 }
 
-/** Arguments of every prompt. */
+/** Arguments of every prompt that is about one machine. */
 export const promptArguments = [{ name: 'target', description: 'A target id; left out: this machine' }]
 
 const careful =
@@ -15,6 +15,20 @@ const careful =
 
 /** In order of their names. */
 export const prompts: readonly Prompt[] = [
+  {
+    name: 'backup_planning',
+    description: 'Which guests are backed up how often, which are not, and is there room for it?',
+    tools: ['proxmox_list_backups', 'proxmox_list_guests', 'proxmox_list_storage', 'triage_fleet'],
+    text: () =>
+      `Plan the backups of the Proxmox guests. Call proxmox_list_guests, proxmox_list_backups, proxmox_list_storage and triage_fleet. List guests without a backup or with an old one, what failed and why, and whether the storages that hold backups have room; then propose a schedule and retention that fits it. ${careful}`,
+  },
+  {
+    name: 'fleet_review',
+    description: 'What is there, what is wrong, and what has changed lately?',
+    tools: ['get_fleet_state', 'triage_fleet', 'get_fleet_changes'],
+    text: () =>
+      `Review the whole fleet. Call triage_fleet, get_fleet_state and get_fleet_changes. Report what is wrong, worst first, each with its evidence; then what has changed lately that could be the cause; then what could not be measured and how old the figures are. ${careful}`,
+  },
   {
     name: 'health_check',
     description: 'Is everything well? The gateway, its targets, and one machine closer.',
@@ -49,5 +63,12 @@ export const prompts: readonly Prompt[] = [
     tools: ['check_system_updates', 'get_active_connections', 'get_service_status', 'get_audit_log'],
     text: (target) =>
       `Look at the security of ${target}. Call check_system_updates, get_active_connections with kind listening, get_service_status, and get_audit_log. Report pending security updates, listeners open to all interfaces, failed services, and refused or unusual calls in the audit log, worst first. ${careful}`,
+  },
+  {
+    name: 'troubleshoot_container',
+    description: 'Why does a Docker container not do what it should?',
+    tools: ['get_container_list', 'get_container_logs', 'get_container_stats'],
+    text: (target) =>
+      `Find out what is wrong with the containers on ${target}. Call get_container_list with all: true, then get_container_logs of those that are unhealthy, restarting or ended with an error, and get_container_stats. For each say what happened, the log lines that show it, and the likely cause. ${careful}`,
   },
 ]

@@ -20,7 +20,7 @@ const made = new WeakMap<McpParts, Map<string, Surface>>()
 export function surfaceOf(parts: McpParts, caller: Caller): Surface {
   const known = made.get(parts) ?? new Map<string, Surface>()
   made.set(parts, known)
-  const rights = caller.scopes.join(' ')
+  const rights = `${parts.grants()} ${caller.scopes.join(' ')}`
   const surface = known.get(rights) ?? makeSurface(parts, parts.visible(caller))
   known.set(rights, surface)
   return surface
@@ -34,7 +34,11 @@ function makeSurface({ output }: McpParts, tools: readonly Tool[]): Surface {
     toolList: { tools: tools.map((tool) => listed(tool, output)) },
     prompts: offered,
     promptList: {
-      prompts: offered.map(({ name, description }) => ({ name, description, arguments: promptArguments })),
+      prompts: offered.map(({ name, description, text }) => ({
+        name,
+        description,
+        arguments: text.length === 0 ? [] : promptArguments,
+      })),
     },
     resources: readable,
     resourceList: {

@@ -24,6 +24,8 @@ export interface Listener {
   called(tool: string): void
   /** A look at the fleet found something different. */
   fleetChanged(): void
+  /** There may be other tools now: discovery has found a kind of target that was not there. */
+  toolsChanged(): void
 }
 
 /** SIGHUP loads the configuration again; SIGTERM and SIGINT let calls finish and end the service. */
@@ -40,6 +42,7 @@ export async function untilStopped(process: NodeJS.Process, service: Service, se
     fleetChanged() {
       for (const resource of fleetResources) service.changed({ resource })
     },
+    toolsChanged: () => service.changed('tools'),
   })
   const stopped = Promise.withResolvers<void>()
   const stop = () => stopped.resolve()

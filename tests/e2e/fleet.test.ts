@@ -2,7 +2,10 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { Client as NewClient, StreamableHTTPClientTransport as NewTransport } from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
+import {
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js'
 import { guestOf, kept } from '../../src/demo/guest.ts'
 import { headersOf, rpc, send } from '../security/requests.ts'
 import { eventually as until } from '../support/eventually.ts'
@@ -27,6 +30,7 @@ targets:
   home:
     executor: proxmox
     connection: { api_url: ${JSON.stringify(urls[0])}, token_id: ${JSON.stringify(tokenId)}, token_secret: ${JSON.stringify(tokenSecret)} }
+    discovery: { capabilities: [system:read] }
     capabilities: [proxmox:read]
 `,
   )
@@ -52,6 +56,23 @@ async function somethingHappens(vmid: number): Promise<void> {
   world.putGuest(kept(guestOf({ vmid, node: 'pve1', name: `new-${vmid}` }), world.now()))
   expect(await ask('run_discovery')).toContain('home')
 }
+
+test('the first guest that may be asked brings its tools, and clients are told', async () => {
+  const client = new Client({ name: 'test', version: '0' })
+  await client.connect(new StreamableHTTPClientTransport(new URL(served.url), { requestInit: requestInit() }))
+  const names = async () => (await client.listTools()).tools.map(({ name }) => name)
+  expect(await names()).not.toContain('get_system_status')
+  let told = false
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+    told = true
+  })
+  const { world } = standIn.cluster('home')
+  world.putGuest(kept(guestOf({ vmid: 301, node: 'pve1', name: 'runs', status: 'running' }), world.now()))
+  await ask('run_discovery')
+  await until(() => told, 'the notification')
+  expect(await names()).toContain('get_system_status')
+  await client.close()
+})
 
 test('who subscribed to fleet://state by a session is told of a change, and reads it', async () => {
   const client = new Client({ name: 'test', version: '0' })
