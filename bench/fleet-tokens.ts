@@ -37,7 +37,7 @@ export async function fleetTokens(): Promise<string> {
       ],
       [row('43 resources, 1 cluster', small), row('1,000 guests, 5 clusters', large)],
     ),
-    `The cap of one answer is 20,000 tokens: a list of every row of 1,000 guests is cut there, its summary is not.`,
+    `An answer is cut at 60,000 bytes, which are meant to be 20,000 tokens: every row of 1,000 guests is cut there, at rather more tokens; the summary is not cut.`,
   ].join('\n\n')
 }
 
