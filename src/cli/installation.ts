@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { defaultConfigPath, readSettings } from '../config/settings.ts'
 import { placesOf } from '../release/executable.ts'
-import { environmentOf, findService, type Service } from '../release/service.ts'
+import { findService, type Service } from '../release/service.ts'
 import type { Fetch } from '../release/source.ts'
 import type { Progress } from '../release/steps.ts'
 import type { Installation } from '../release/update.ts'
@@ -33,8 +33,7 @@ export async function installationAt(options: InstallationOptions, world: World)
   const { patience, fetch, progress } = options
   const places = placesOf(options.executable)
   const service = await serviceOf(places.current, options, world)
-  const pid = (await service?.look())?.pid
-  const env = (pid === undefined ? undefined : environmentOf(pid)) ?? own
+  const env = (await service?.environment()) ?? own
   const { settings } = readSettings(env)
   const stateDir = settings.stateDir ?? world.stateDir
   return {

@@ -170,7 +170,9 @@ function sourceOf(
 }
 
 function refuse({ terminal }: World, refused: UpdateRefused, json: boolean): number {
-  const { step, code, message, hint } = refused
+  const { step, code, hint, cause } = refused
+  const why = code === 'internal' && cause instanceof Error ? ` (${cause.message})` : ''
+  const message = `${refused.message}${why}`
   if (json) terminal.out(`${JSON.stringify({ end: 'refused', step, code, message, hint })}\n`)
   terminal.err(`tailops update: ${step}: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`)
   return refusals[step]

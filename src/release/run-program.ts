@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { type Clock, within } from '../lib/clock.ts'
 import { readCapped } from '../lib/read-capped.ts'
 
@@ -23,25 +24,38 @@ export interface Run {
 const maxBytes = 64 * 1024
 
 /** Runs a program to its end, or kills it with all its children when the time is over. */
-export async function runProgram({ argv: [program, ...args], env, withinMs, clock }: Run): Promise<Ended> {
-  const child = spawn(program, args, { env, cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  const closed = new Promise<number | Error | undefined>((resolve) => {
-    child.on('error', resolve)
+export async function runProgram(run: Run): Promise<Ended> {
+  try {
+    return await toItsEnd(start(run), run)
+  } catch (error) {
+    return {
+      code: undefined,
+      stdout: '',
+      stderr: error instanceof Error ? error.message : String(error),
+      timedOut: false,
+    }
+  }
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>
+
+const start = ({ argv: [program, ...args], env }: Run): Child =>
+  spawn(program, args, { env, cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+
+async function toItsEnd(child: Child, { clock, withinMs }: Run): Promise<Ended> {
+  const closed = new Promise<number | undefined>((resolve, reject) => {
+    child.on('error', reject)
     child.on('close', (code) => resolve(code ?? undefined))
   })
   const said = Promise.all([readCapped(child.stdout, maxBytes), readCapped(child.stderr, maxBytes)])
-  const finished = closed.then((end) => ({ end }))
-  const inTime = await within({ clock, ms: withinMs }, finished)
+  const inTime = await within(
+    { clock, ms: withinMs },
+    closed.then((end) => ({ end })),
+  )
   if (inTime === undefined) killGroup(child.pid)
-  const { end } = await finished
-  if (end instanceof Error) return { code: undefined, stdout: '', stderr: end.message, timedOut: false }
+  await closed
   const [stdout, stderr] = await said
-  return {
-    code: inTime === undefined ? undefined : end,
-    stdout: stdout.text,
-    stderr: stderr.text,
-    timedOut: inTime === undefined,
-  }
+  return { code: inTime?.end, stdout: stdout.text, stderr: stderr.text, timedOut: inTime === undefined }
 }
 
 function killGroup(pid: number | undefined): void {

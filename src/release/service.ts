@@ -1,14 +1,17 @@
-import { readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { GatewayError } from '../core/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { runProgram } from './run-program.ts'
+import { type Environment, environmentOf, environmentOfUnit } from './service-environment.ts'
 
 /** The systemd service that runs an executable. */
 export interface Service {
   readonly unit: string
   look(): Promise<ServiceState>
+  /** What it runs with, or would. */
+  environment(): Promise<Environment>
   /** @throws GatewayError operation_failed */
-  tell(verb: 'restart' | 'stop' | 'start'): Promise<void>
+  tell(verb: 'restart' | 'stop' | 'start' | 'reset-failed'): Promise<void>
 }
 
 export interface ServiceState {
@@ -29,14 +32,20 @@ const withinMs = 120_000
 /** The service that starts this executable; undefined where there is none, or it starts another one. */
 export async function findService(executable: string, systemd: Systemd): Promise<Service | undefined> {
   const properties = await show(['LoadState', 'ExecStart'], systemd)
-  const [, path] = /path=(\S+) ;/.exec(properties?.get('ExecStart') ?? '') ?? []
-  if (properties?.get('LoadState') !== 'loaded' || path === undefined || resolved(path) !== executable) return undefined
+  const [, path] = /path=(\S+) ;/.exec(properties?.['ExecStart']?.[0] ?? '') ?? []
+  if (properties?.['LoadState']?.[0] !== 'loaded' || path === undefined || resolved(path) !== executable)
+    return undefined
   return {
     unit,
     async look() {
       const found = await show(['ActiveState', 'MainPID'], systemd)
-      const pid = Number(found?.get('MainPID') ?? 0)
-      return { active: found?.get('ActiveState') === 'active', pid: pid > 0 ? pid : undefined }
+      const pid = Number(found?.['MainPID']?.[0] ?? 0)
+      return { active: found?.['ActiveState']?.[0] === 'active', pid: pid > 0 ? pid : undefined }
+    },
+    async environment() {
+      const found = await show(['MainPID', 'Environment', 'EnvironmentFiles'], systemd)
+      const { Environment: [own = ''] = [], EnvironmentFiles: files = [], MainPID: [pid = '0'] = [] } = found ?? {}
+      return environmentOf(Number(pid)) ?? environmentOfUnit(own, files)
     },
     async tell(verb) {
       const { code, stderr } = await systemctl([verb, unit], systemd)
@@ -48,22 +57,16 @@ export async function findService(executable: string, systemd: Systemd): Promise
   }
 }
 
-/** The environment that a running process was started with. Only root and its own user may read it. */
-export function environmentOf(pid: number): Readonly<Record<string, string>> | undefined {
-  try {
-    const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-    const pairs = entries.filter((entry) => entry.includes('=')).map((entry) => entry.split(/=(.*)/s, 2))
-    return Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]))
-  } catch {
-    return undefined
-  }
-}
+/** A property may have several lines. */
+type Properties = Readonly<Record<string, readonly string[] | undefined>>
 
-async function show(names: readonly string[], systemd: Systemd): Promise<ReadonlyMap<string, string> | undefined> {
+async function show(names: readonly string[], systemd: Systemd): Promise<Properties | undefined> {
   const { code, stdout } = await systemctl(['show', unit, `--property=${names.join(',')}`], systemd)
   if (code !== 0) return undefined
-  const pairs = stdout.split('\n').map((line) => line.split(/=(.*)/s, 2))
-  return new Map(pairs.map(([name = '', value = '']) => [name, value]))
+  const lines = stdout.split('\n').map((line) => line.split(/=(.*)/s, 2))
+  return Object.fromEntries(
+    names.map((name) => [name, lines.filter(([of]) => of === name).map(([, value = '']) => value)]),
+  )
 }
 
 const systemctl = (args: readonly string[], { env, clock }: Systemd) =>

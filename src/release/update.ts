@@ -154,6 +154,8 @@ export async function goBack(installation: Installation, { from, to, why }: Retr
     await service?.tell('stop')
     restored = state.restoreOlder()
     switchToPrevious(places)
+    // A version that died again and again has used up the starts that systemd allows.
+    await service?.tell('reset-failed')
     await service?.tell('start')
     if (service !== undefined) await waitUntilHealthy(service, health)
     clearPending(places)

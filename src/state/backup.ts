@@ -101,7 +101,7 @@ function putBack(backup: string, path: string): void {
 function withDatabase<T>(path: string, work: (database: DatabaseSync) => T): T {
   const database = new DatabaseSync(path)
   try {
-    database.exec('PRAGMA busy_timeout = 5000')
+    database.exec('PRAGMA busy_timeout = 2000')
     return work(database)
   } finally {
     database.close()
