@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-const keptAtMost = 4
+const keptAtMost = 8
 const idleMs = 30_000
 
 interface Kept {

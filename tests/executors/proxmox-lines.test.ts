@@ -90,12 +90,12 @@ describe('a connection to Proxmox VE', () => {
     expect(replay.connections.length).toBe(2)
   })
 
-  test('serves many reads at once, and no more than four are kept', async () => {
+  test('serves many reads at once, and no more than eight are kept', async () => {
     const replay = await replaying(version)
     const executor = executorAt([replay.url])
-    await Promise.all(Array.from({ length: 12 }, () => executor.perform(get('/version'), limits())))
-    expect(replay.requests.length).toBe(12)
-    await eventually(() => replay.connections.filter(({ destroyed }) => !destroyed).length <= 4, 'four are left')
+    await Promise.all(Array.from({ length: 16 }, () => executor.perform(get('/version'), limits())))
+    expect(replay.requests.length).toBe(16)
+    await eventually(() => replay.connections.filter(({ destroyed }) => !destroyed).length <= 8, 'eight are left')
   })
 
   test('ends with the executor', async () => {
