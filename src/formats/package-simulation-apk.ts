@@ -3,7 +3,7 @@ import { isPackageName, isPackageVersion } from './package-name.ts'
 import { byName, endOf, indexAt, installedVersions } from './package-sections.ts'
 import { linesOf, plain } from './sections.ts'
 
-/** Reads `apk --simulate`: a numbered line a package. */
+/** Reads `apk --simulate`: a numbered line a package. Written from memory of apk-tools 2.x, never run. */
 export function apkSimulation(sections: ReadonlyMap<string, string>): Simulation | NoSimulation | undefined {
   const end = endOf(sections)
   if (end === undefined) return undefined

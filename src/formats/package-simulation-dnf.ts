@@ -6,7 +6,7 @@ import { securityOf } from './updates-managers.ts'
 
 type Kind = 'set' | 'along' | 'removed' | 'downgraded' | 'skipped'
 
-/** The headlines of the transaction table (dnf 4 output.py, dnf 5 transaction_table.cpp). */
+/** The headlines of the transaction table: dnf 4.14 as recorded; the others, and dnf 5, from memory. */
 const kinds: readonly (readonly [RegExp, Kind])[] = [
   [/^(Installing|Upgrading|Reinstalling|Installing group\/module packages):$/, 'set'],
   [/^Installing (weak )?dependencies:$/, 'along'],

@@ -3,7 +3,7 @@ import { isPackageName, isPackageVersion } from './package-name.ts'
 import { byName, endOf, indexAt, installedVersions } from './package-sections.ts'
 import { plain } from './sections.ts'
 
-/** Reads `zypper --xmlout … --dry-run` (xml/xmlout.rnc of zypper). */
+/** Reads `zypper --xmlout … --dry-run`: to-install as recorded with 1.14.42; the other groups from memory. */
 export function zypperSimulation(sections: ReadonlyMap<string, string>): Simulation | NoSimulation | undefined {
   const end = endOf(sections)
   if (end === undefined) return undefined
