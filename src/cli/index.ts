@@ -45,6 +45,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./update.ts'),
   },
   {
+    name: 'doctor',
+    summary: 'look at everything the gateway needs, and say how to mend it',
+    load: () => import('./doctor.ts'),
+  },
+  {
     name: 'migrate',
     summary: 'make our files of an older installation, with a report of every value',
     load: () => import('./migrate.ts'),
