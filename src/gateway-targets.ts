@@ -164,7 +164,7 @@ interface Opened {
 
 /** One executor a target, opened when it is first needed; that of a guest goes when the guest has moved or gone. */
 function openExecutors(
-  { stateDir, uid, process, state, contacts, sshPool: pool }: TargetParts,
+  { stateDir, uid, process, state, log, contacts, sshPool: pool }: TargetParts,
   { configured, all }: AllTargets,
   gateway: Executor,
 ) {
@@ -183,7 +183,8 @@ function openExecutors(
     const target = all().find((candidate) => candidate.id === id)
     const known = opened.get(id)
     if (known !== undefined && target !== undefined && known.way === wayTo(target)) return known.executor
-    for (const gone of [id, ...vanished(opened.keys(), all())]) void forget(gone)
+    for (const gone of [id, ...vanished(opened.keys(), all())])
+      forget(gone)?.catch((error: unknown) => log.warn('closing the way to a guest', { target: gone, error }))
     if (target === undefined) throw noLonger(id)
     const executor = contacts.watched(id, executorOf({ ...local, gateway, sshLinks, carrier }, target))
     opened.set(id, { way: wayTo(target), executor })
