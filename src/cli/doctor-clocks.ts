@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { findings } from '../core/fleet-findings.ts'
 import type { FleetStore } from '../core/fleet-ports.ts'
 import { found } from '../core/triage-findings.ts'
@@ -43,13 +45,17 @@ export async function ownClock(
 ): Promise<readonly Finding[]> {
   if (now.getTime() < oldest)
     return [problem(`the clock says ${now.toISOString()}: certificates and tokens cannot be checked`, 'set the clock')]
+  const unknown = ok('whether the clock is kept right is not measured: there is no timedatectl that answers')
+  if (!isOnPath('timedatectl', env['PATH'])) return [unknown]
   const argv = ['timedatectl', 'show', '--property=NTP', '--property=NTPSynchronized'] as const
   const { code, stdout } = await runProgram({ argv, env, withinMs: 5000, clock })
   const said = new Map(stdout.split('\n').map((line) => [line.split('=')[0] ?? '', line.split('=')[1] ?? '']))
-  if (code !== 0 || said.get('NTPSynchronized') === undefined)
-    return [ok('whether the clock is kept right is not measured: there is no timedatectl that answers')]
+  if (code !== 0 || said.get('NTPSynchronized') === undefined) return [unknown]
   if (said.get('NTPSynchronized') === 'yes') return [ok('the clock is kept right by NTP')]
   return said.get('NTP') === 'yes'
     ? [warning('the clock is not yet in step with NTP', 'timedatectl timesync-status says why')]
     : [warning('nothing keeps the clock right', 'timedatectl set-ntp true; in a container the host does it')]
 }
+
+const isOnPath = (program: string, path = ''): boolean =>
+  path.split(':').some((folder) => folder !== '' && existsSync(join(folder, program)))
