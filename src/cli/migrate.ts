@@ -109,7 +109,7 @@ function tell({ terminal }: World, { made, rows, problems, out, json }: Told): v
   const counts = `${many('taken')} taken, ${many('changed')} changed, ${many('dropped')} dropped`
   terminal.out(visible(reportText(rows)))
   for (const problem of problems) terminal.out(`${visible(severityLine(problem))}\n`)
-  terminal.out(`${made.targetIds.length} targets: ${counts}\n`)
+  terminal.out(`${made.targetIds.length} target${made.targetIds.length === 1 ? '' : 's'}: ${counts}\n`)
   if (out !== undefined) terminal.out(nextSteps(out))
 }
 
