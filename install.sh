@@ -419,7 +419,7 @@ install() {
   [ -z "$dry" ] || { dry_run; return; }
   begin
   was_active='' before=none
-  [ -z "$booted" ] || ! systemctl --quiet is-active "$unit" || was_active=1
+  [ -z "$booted" ] || case $(systemctl is-active "$unit") in active | activating | reloading) was_active=1 ;; esac
   [ ! -x "$bin" ] || before=$(installed_version)
   get_binary
   if nothing_to_do; then
@@ -455,7 +455,7 @@ installed_version() {
 }
 
 nothing_to_do() {
-  [ -n "$was_active" ] && cmp -s "$staged" "$bin" && [ -e "$config" ] &&
+  [ -n "$was_active" ] && ready_now && cmp -s "$staged" "$bin" && [ -e "$config" ] &&
     unit_text | sed "s|^ExecStart=/usr/local/|ExecStart=$prefix/|" | cmp -s - "$unit_file"
 }
 
@@ -563,6 +563,7 @@ enable_service() {
 start_service() {
   note stops
   systemctl start "$unit" </dev/null || not_healthy
+  restarts=$(restarts_of_unit)
   tries=0
   until ready_now; do
     tries=$((tries + 1))
@@ -577,9 +578,9 @@ start_service() {
 
 main_pid() { systemctl show -p MainPID --value "$unit"; }
 
-still_tries() {
-  [ "$(systemctl show -p NRestarts --value "$unit")" = 0 ] && ! systemctl --quiet is-failed "$unit"
-}
+restarts_of_unit() { systemctl show -p NRestarts --value "$unit"; }
+
+still_tries() { [ "$(restarts_of_unit)" = "$restarts" ] && ! systemctl --quiet is-failed "$unit"; }
 
 ready_now() {
   systemctl --quiet is-active "$unit" || return 1
@@ -654,7 +655,6 @@ unit_text() {
 Description=TailOps, the gateway between AI assistants and machines
 After=network-online.target nss-lookup.target time-sync.target
 Wants=network-online.target
-ConditionPathExists=/etc/tailops/targets.yaml
 StartLimitIntervalSec=300
 StartLimitBurst=5
 
@@ -686,8 +686,6 @@ TimeoutStopSec=75s
 KillMode=mixed
 StateDirectory=tailops
 StateDirectoryMode=0700
-ConfigurationDirectory=tailops
-ConfigurationDirectoryMode=0750
 UMask=0077
 LimitNOFILE=65536
 LimitCORE=0

@@ -15,6 +15,10 @@ import { scripts } from './scripts.ts'
 /** A real machine with systemd as its first process. */
 export interface Machine {
   readonly executor: Executor
+  /** Where its files are on this machine. */
+  readonly root: string
+  /** The process id of its init on this machine, by which its namespaces are entered. */
+  readonly init: string
   /** Runs a program in it and returns what it printed; one that fails throws. */
   run(...argv: readonly string[]): string
   spawn(...argv: readonly string[]): ChildProcess
@@ -52,6 +56,8 @@ export async function startMachine(): Promise<Machine> {
   })
   const inside = (operation: Operation): Operation => ({ kind: 'command', argv: [...enter, ...argvOf(operation)] })
   return {
+    root: join(folder, 'root'),
+    init: stdout.trim(),
     executor: {
       perform: (operation: Operation, limits: Limits) => local.perform(inside(operation), limits),
       reconcile: (operation, sent) => local.reconcile(inside(operation), sent),
