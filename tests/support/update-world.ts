@@ -107,6 +107,37 @@ export class UpdateWorld implements AsyncDisposable {
     }
   }
 
+  /** Asks the service without pause until told to stop: how often it answered ready, and what else it said. */
+  askAllTheTime(path: string) {
+    let [stopped, right] = [false, 0]
+    const wrong: string[] = []
+    const asking = (async () => {
+      while (!stopped) {
+        try {
+          const response = await fetch(`http://127.0.0.1:${this.port}${path}`)
+          const text = `${response.status} ${(await response.text()).trim()}`
+          if (text === '200 ready') right++
+          else wrong.push(text)
+        } catch {
+          // Not reached: to be asked again, which is what a client does.
+        }
+        await new Promise((turned) => setTimeout(turned, 5))
+      }
+    })()
+    return {
+      stop: async () => {
+        stopped = true
+        await asking
+        return { right, wrong }
+      },
+    }
+  }
+
+  /** What a person's shell on this machine would have. */
+  get liveEnv() {
+    return { ...this.env, TAILOPS_STATE_DIR: this.stateDir, TAILOPS_CONFIG: this.config }
+  }
+
   get build(): Build {
     return {
       keys: [signingKey('release').publicKey],
@@ -124,7 +155,7 @@ export class UpdateWorld implements AsyncDisposable {
     }
     const never = () => Promise.reject(new TypeError('an update needs none of this'))
     return {
-      env: { ...this.env, TAILOPS_STATE_DIR: this.stateDir, TAILOPS_CONFIG: this.config },
+      env: this.liveEnv,
       terminal: {
         out: (text) => {
           this.out += text
