@@ -19,9 +19,10 @@ export function fileFindings(
 ): readonly Finding[] {
   const found = [
     ...configFile(file, config),
-    ...secretFile(join(dirname(file), 'tailops.env'), 'the environment file'),
+    // The service's group may read it, nobody else.
+    ...secretFile(join(dirname(file), 'tailops.env'), { what: 'the environment file', forbidden: 0o027 }),
     ...stateFolder(stateDir),
-    ...secretFile(join(stateDir, 'identity.pem'), 'the key of this gateway'),
+    ...secretFile(join(stateDir, 'identity.pem'), { what: 'the key of this gateway', forbidden: 0o077 }),
     ...keyFiles(config),
   ]
   return found.length === 0 ? [ok('nobody else reads secrets or writes configuration and state')] : found
@@ -44,9 +45,15 @@ function configFile(file: string, config: TargetsConfig | undefined): readonly F
   return [problem(`everybody may read the secrets in ${file}`, `chmod 600 ${file}, or name variables: \${NAME}`)]
 }
 
-function secretFile(file: string, what: string): readonly Finding[] {
+interface Guarded {
+  readonly what: string
+  /** Bits of its mode that must not be set. */
+  readonly forbidden: number
+}
+
+function secretFile(file: string, { what, forbidden }: Guarded): readonly Finding[] {
   const mode = modeOf(file)
-  if (mode === undefined || (mode & 0o077) === 0) return []
+  if (mode === undefined || (mode & forbidden) === 0) return []
   return [problem(`others may read ${what}, ${file}`, `chmod 600 ${file}; if somebody did read it, make new secrets`)]
 }
 
@@ -69,8 +76,9 @@ function keyFiles(config: TargetsConfig | undefined): readonly Finding[] {
     try {
       const { mode } = statSync(path)
       readFileSync(path)
-      if ((mode & 0o077) === 0) return []
-      return [problem(`others may read the key ${path} of ${id}`, `chmod 600 ${path}`)]
+      if ((mode & 0o007) !== 0) return [problem(`others may read the key ${path} of ${id}`, `chmod 600 ${path}`)]
+      if ((mode & 0o020) !== 0) return [problem(`a group may write the key ${path} of ${id}`, `chmod g-w ${path}`)]
+      return []
     } catch (error) {
       return [
         problem(

@@ -37,7 +37,6 @@ async function examine(world: World): Promise<readonly Finding[]> {
   const file = defaultConfigPath(env, { uid, home: env['HOME'] ?? '/', exists: existsSync })
   const { config, found } = configFindings(file, env)
   const state = stateFindings(world)
-  const isStateSound = state.every(({ level }) => level !== 'problem')
   const [port, tailscale, own] = await Promise.all([
     portFindings(env),
     tailscaleFindings(tailscaleSocket),
@@ -48,8 +47,8 @@ async function examine(world: World): Promise<readonly Finding[]> {
     ...environmentFindings(env),
     ...fileFindings({ config: file, stateDir }, config),
     ...port,
-    ...state,
-    ...(config === undefined ? [] : await reached(world, config, isStateSound)),
+    ...state.found,
+    ...(config === undefined ? [] : await reached(world, config, state.isSound)),
     ...tailscale,
     ...own,
   ]
@@ -57,7 +56,7 @@ async function examine(world: World): Promise<readonly Finding[]> {
 
 async function reached(world: World, config: TargetsConfig, isStateSound: boolean): Promise<readonly Finding[]> {
   if (!isStateSound)
-    return [findingsOf('targets').warning('no target is asked: calls could not be recorded', 'mend the state first')]
+    return [findingsOf('targets').warning('no target is asked: calls could not be recorded', 'see state above')]
   const clusters = config.targets.flatMap(({ id, kind, cluster = id }) => (kind === 'proxmox' ? [cluster] : []))
   try {
     const app = await world.app()

@@ -1,5 +1,5 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createPlainServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -51,7 +51,13 @@ async function examine(cli: CliWorld, yaml: string, world: Partial<World> = {}):
   writeFileSync(file, yaml, { mode: 0o600 })
   const env = { PATH: '/nowhere', TAILOPS_CONFIG: file, TAILOPS_LISTEN: '127.0.0.1:0', ...world.env }
   cli.out = ''
-  const code = await doctor.run(['--json'], { ...cli.world, app: async () => appOf(fine).app, ...world, env })
+  const code = await doctor.run(['--json'], {
+    ...cli.world,
+    user: `cli:${process.getuid?.()}`,
+    app: async () => appOf(fine).app,
+    ...world,
+    env,
+  })
   return { code, ...JSON.parse(cli.out) }
 }
 
@@ -124,6 +130,19 @@ test('a broken audit log is a problem, and nothing is asked of targets when the 
   }
   const seen = await examine(cli, sound, { stores, app: async () => app })
   expect(seen.code).toBe(1)
+  expect(asked).toEqual([])
+})
+
+test('the state of another user is not opened, and no target is asked', async () => {
+  using cli = new CliWorld()
+  const { app, asked } = appOf(fine)
+  const seen = await examine(cli, sound, { user: 'cli:4711', app: async () => app })
+  expect(seen.findings.find(({ level }) => level === 'problem')?.fix).toContain('-p User=tailops')
+  const stateDir = join(cli.dir, 'none')
+  expect(texts(await examine(cli, sound, { stateDir, app: async () => app }), 'warning').join()).toContain(
+    'is not there',
+  )
+  expect(existsSync(stateDir)).toBe(false)
   expect(asked).toEqual([])
 })
 
