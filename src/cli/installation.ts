@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { defaultConfigPath, readSettings } from '../config/settings.ts'
 import { placesOf } from '../release/executable.ts'
 import { findService, type Service } from '../release/service.ts'
-import type { Fetch } from '../release/source.ts'
 import type { Progress } from '../release/steps.ts'
 import type { Installation } from '../release/update.ts'
 import { backUpState, isStateNewer, restoreOlderState } from '../state/backup.ts'
@@ -21,7 +20,6 @@ export interface Patience {
 /** What is to be updated. */
 export interface InstallationOptions {
   readonly executable: string
-  readonly fetch: Fetch
   readonly patience: Patience
   readonly restart: boolean
   readonly progress: Progress
@@ -30,7 +28,7 @@ export interface InstallationOptions {
 /** The installation around an executable: as its service runs it, or as the person at the terminal would. */
 export async function installationAt(options: InstallationOptions, world: World): Promise<Installation> {
   const { clock, env: own, version } = world
-  const { patience, fetch, progress } = options
+  const { patience, progress } = options
   const places = placesOf(options.executable)
   const service = await serviceOf(places.current, options, world)
   const env = (await service?.environment()) ?? own
@@ -48,7 +46,6 @@ export async function installationAt(options: InstallationOptions, world: World)
     service,
     health: {
       url: `http://${reachable(settings.listen.host)}:${settings.listen.port}/readyz`,
-      fetch,
       clock,
       withinMs: patience.readyMs,
       settleMs: patience.settleMs,

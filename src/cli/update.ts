@@ -109,11 +109,12 @@ async function alone(options: Options, world: World, build: Build): Promise<read
   }
   try {
     const installation = await open(options, world, build)
-    const recovered = await recover(installation)
-    // What runs now may be another version than this process.
-    if (recovered !== undefined) return [recovered]
-    if (request === undefined) return [await rollBack(installation)]
-    return [await updateTo(installation, { ...request, until: options['dry-run'] ? 'dry_run' : 'update' })]
+    const recovered = options['dry-run'] ? undefined : await recover(installation)
+    // After going back, another version than this process is installed.
+    if (recovered !== undefined && recovered.end !== 'updated') return [recovered]
+    const first = recovered === undefined ? [] : [recovered]
+    if (request === undefined) return [...first, await rollBack(installation)]
+    return [...first, await updateTo(installation, { ...request, until: options['dry-run'] ? 'dry_run' : 'update' })]
   } finally {
     lock.release()
   }

@@ -3,6 +3,7 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
+  fchmodSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -132,6 +133,8 @@ async function unpack(packed: Uint8Array, path: string, size: number): Promise<s
   const hash = createHash('sha256')
   const file = openSync(path, 'wx', 0o755)
   try {
+    // Whatever the umask of who updates: the service's user must be able to run it.
+    fchmodSync(file, 0o755)
     let left = size
     for await (const chunk of Readable.from([packed]).pipe(createGunzip())) {
       left -= chunk.length

@@ -1,13 +1,13 @@
+import { get } from 'node:http'
 import { GatewayError } from '../core/errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { readCapped } from '../lib/read-capped.ts'
 import type { Service } from './service.ts'
-import type { Fetch } from './source.ts'
 
 /** How a service shows that it works. */
 export interface Health {
   /** Answers 200 when it is ready: `http://127.0.0.1:8080/readyz`. */
   readonly url: string
-  readonly fetch: Fetch
   readonly clock: Clock
   /** How long it may take to become ready. */
   readonly withinMs: number
@@ -16,6 +16,7 @@ export interface Health {
 }
 
 const lookEveryMs = 200
+const answerWithinMs = 2000
 
 /** The service becomes ready and stays so: the same process, not one that dies and is started again. @throws GatewayError operation_failed */
 export async function waitUntilHealthy(service: Service, health: Health): Promise<void> {
@@ -35,15 +36,23 @@ export async function waitUntilHealthy(service: Service, health: Health): Promis
     throw unhealthy(`${service.unit} was started again within ${settleMs / 1000} s`)
 }
 
-async function unfitBecause(service: Service, { url, fetch }: Health): Promise<string | undefined> {
+async function unfitBecause(service: Service, { url }: Health): Promise<string | undefined> {
   if (!(await service.look()).active) return `${service.unit} is not active`
-  try {
-    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(2000) })
-    await response.body?.cancel()
-    return response.status === 200 ? undefined : `it answers ${response.status}`
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
+  return await unreadyBecause(url)
+}
+
+/** Not by fetch, which would send this machine's own address to the proxy of the environment. */
+function unreadyBecause(url: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const request = get(url, { signal: AbortSignal.timeout(answerWithinMs) }, (response) => {
+      const { statusCode: status } = response
+      readCapped(response, 100).then(
+        ({ text }) => resolve(status === 200 && text.trim() === 'ready' ? undefined : `it answers ${status}`),
+        (error) => resolve(String(error)),
+      )
+    })
+    request.on('error', (error) => resolve(error.message))
+  })
 }
 
 const unhealthy = (what: string): GatewayError =>

@@ -39,6 +39,21 @@ describe('an update that goes well', () => {
     expect(await running.serving()).toBe('0.1.0')
   })
 
+  test('a proxy in the environment is not asked for the health of this machine', async () => {
+    await using world = await UpdateWorld.open()
+    const from = world.release({ version: '0.2.0' })
+    expect(await world.inProcess(['env', 'http_proxy=http://127.0.0.1:9'], { from })).toMatchObject({ code: 0 })
+    expect(await world.serving()).toBe('0.2.0')
+  })
+
+  test('a strict umask does not keep the user of the service from running it', async () => {
+    await using world = await UpdateWorld.open('stopped')
+    const from = world.release({ version: '0.2.0' })
+    await world.inProcess(['sh', '-c', 'umask 077; exec "$@"', 'sh'], { from })
+    expect(world.installed()).toBe('tailops 0.2.0')
+    expect(statSync(world.executable).mode & 0o777).toBe(0o755)
+  })
+
   test('--from takes a file of a release as well as its folder', async () => {
     await using world = await UpdateWorld.open('stopped')
     const file = join(world.release({ version: '0.2.0' }), 'tailops-0.2.0-linux-x64.gz')
@@ -200,6 +215,18 @@ describe('a refused update changes nothing and says why', () => {
     })
   }
 
+  test('a disk that is full', async () => {
+    await using world = await UpdateWorld.open('stopped')
+    const folder = join(world.dir, 'bin')
+    const from = world.release({ version: '0.2.0' }, { executable: `${standIn({ version: '0.2.0' })}${noise}` })
+    const small = `cp ${folder}/tailops ${world.dir}/kept; mount -t tmpfs -o size=64k none ${folder}; cp ${world.dir}/kept ${folder}/tailops
+      "$@"; code=$?; ls ${folder} >${world.dir}/left; ${folder}/tailops version >>${world.dir}/left; exit $code`
+    const { code } = await world.inProcess(['unshare', '--mount', ...asRoot, 'sh', '-c', small, 'sh'], { from })
+    expect(code).toBe(8)
+    const left = readFileSync(join(world.dir, 'left'), 'utf8')
+    expect(left).toBe('tailops\ntailops.update-lock\ntailops 0.1.0\n')
+  })
+
   test('a new executable that hangs is killed with its children', async () => {
     await using world = await UpdateWorld.open('stopped')
     const pidFile = join(world.dir, 'hanging')
@@ -288,6 +315,14 @@ describe('--rollback', () => {
     expect(world.installed()).toBe('tailops 0.1.0')
   })
 })
+
+/** Cannot be compressed. */
+const noise = Buffer.from(new Float64Array(20_000).map((_, index) => Math.sin(index * 1e5) * 1e300).buffer).toString(
+  'base64',
+)
+
+/** Who is not root may mount in a user namespace of their own. */
+const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
 
 function isRunning(pid: string): boolean {
   try {

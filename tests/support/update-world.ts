@@ -72,9 +72,19 @@ export class UpdateWorld implements AsyncDisposable {
 
   /** The same in a process of its own, killed at the beginning of a step. Resolves to the signal that ended it. */
   async killedAt(step: string, from: string): Promise<string | undefined> {
-    const entry = join(import.meta.dirname, 'update-entry.ts')
-    const child = spawn(process.execPath, [entry, this.dir, from, step], { env: this.env, stdio: 'ignore' })
-    return await new Promise((resolve) => child.on('exit', (_code, signal) => resolve(signal ?? undefined)))
+    return (await this.inProcess(['sh', '-c', 'exec "$@"', 'sh'], { from, step })).signal
+  }
+
+  /** The same in a process of its own, started by a program that is given the command: `['env', 'A=1']`. */
+  async inProcess(
+    [program, ...args]: readonly [string, ...string[]],
+    { from, step = '' }: { from: string; step?: string },
+  ) {
+    const entry = [process.execPath, join(import.meta.dirname, 'update-entry.ts'), this.dir, from, step]
+    const child = spawn(program, [...args, ...entry], { env: this.env, stdio: 'ignore' })
+    return await new Promise<{ readonly code: number | undefined; readonly signal: string | undefined }>((resolve) =>
+      child.on('exit', (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined })),
+    )
   }
 
   /** What the installed executable says of itself. */
