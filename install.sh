@@ -158,7 +158,7 @@ begin() {
   printf '%s %s\n' $$ "$(began $$)" >"$run/process"
   : >"$run/journal"
   # A run that was killed at its very end leaves these.
-  rm -f "$old" "$staged" "$staged.gz"
+  rm -f "$old" "$staged" "$staged.gz" "$staged.download.gz"
 }
 
 # A run before this one was killed. Its version may have served since: what it wrote is not thrown away.
@@ -269,6 +269,9 @@ get_binary() {
   new_version=$(clean "$staged" version 2>/dev/null </dev/null) ||
     fail 4 'the binary does not run on this machine' "is it a tailops for linux-$arch? is $bin_dir mounted noexec?"
   new_version=${new_version#tailops }
+  # A signature is good for ever: it does not say that the version is the one that was asked for.
+  [ -z "$version" ] || [ "$new_version" = "$version" ] ||
+    fail 4 "version $version was asked for, but the files are of version $new_version" 'do not use them'
 }
 
 # The environment of root may say things to Bun that it must not hear.
@@ -625,7 +628,7 @@ uninstall() {
   begin
   opened=
   if [ -n "$booted" ]; then systemctl --quiet disable --now "$unit" 2>/dev/null </dev/null || true; else systemctl --quiet disable "$unit" 2>/dev/null || true; fi
-  rm -f "$unit_file" "$bin" "$bin_dir/tailops.previous"
+  rm -f "$unit_file" "$bin" "$bin.previous" "$bin.next"
   [ -z "$purge" ] || rm -rf "$unit_file.d" "$config_dir" "$state_dir"
   reload_units
   [ -z "$purge" ] || remove_user

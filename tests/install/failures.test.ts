@@ -53,7 +53,10 @@ describe.skipIf(!canStartMachines)('an installation that fails', () => {
       expect(machine.install()).toMatchObject({ code: 2, text: expect.stringContaining('belongs to no release') })
       const released = `sed "s|^release_url=.*|release_url='https://tailops.invalid/r'|;s|^release_version=.*|release_version=1.0.0|"`
       const { code, text } = machine.around(`${released} /opt/t/install.sh | sh`)
-      expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining('is there a network') })
+      expect({ code: [1, 3].includes(code ?? 0), text }).toEqual({
+        code: true,
+        text: expect.stringMatching(/is there a network|neither curl nor wget/),
+      })
     })
 
     test('a download of the script that broke off', () => {
