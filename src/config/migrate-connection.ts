@@ -59,8 +59,9 @@ function renamed(id: string, kind: string, { old, making }: { old: Fields; makin
   const path: Path = ['targets', id, 'connection']
   const { report } = making
   const made = new Map<string, unknown>()
-  for (const [spelled, value] of Object.entries(old)) {
-    if (value === null) continue
+  const isOurs = ([spelled]: readonly [string, unknown]) => spellings[kind]?.[spelled] === undefined
+  const entries = Object.entries(old).filter(([, value]) => value !== null)
+  for (const [spelled, value] of [...entries.filter(isOurs), ...entries.filter((entry) => !isOurs(entry))]) {
     const key = spellings[kind]?.[spelled] ?? spelled
     if (made.has(key)) {
       report.add('dropped', [...path, spelled], `${key} says it already`)
@@ -80,6 +81,7 @@ interface Now {
 }
 
 function oneValue(value: unknown, { id, key, making }: { id: string; key: string; making: Making }): Now {
+  if ((key === 'headers' || key === 'basic') && isFields(value)) return secretsWithin(value, { id, key, making })
   if (secretKeys.includes(key)) {
     const text = textOf(value)
     if (text === undefined) return { value }
@@ -95,6 +97,17 @@ function oneValue(value: unknown, { id, key, making }: { id: string; key: string
   if (!pathKeys.includes(key) || !isRelative) return { value }
   const whole = join(making.folder, value)
   return { value: whole, how: `relative path, now ${whole}` }
+}
+
+/** Headers are secret, each; of a login the password is. */
+function secretsWithin(value: Fields, { id, key, making }: { id: string; key: string; making: Making }): Now {
+  const made = Object.entries(value).map(([name, field]) => {
+    const text = textOf(field)
+    const isPlain = text === undefined || name === 'username'
+    return [name, isPlain ? field : making.kept.secret(id, `${key}_${name}`, text)] as const
+  })
+  const isSame = made.every(([name, field]) => field === value[name])
+  return { value: Object.fromEntries(made), ...(!isSame && { how: 'its secrets are in the environment file' }) }
 }
 
 /** Tells what an old ssh target did and ours does not. */

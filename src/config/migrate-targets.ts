@@ -40,13 +40,10 @@ export function oldTargets(old: Fields, making: TargetsMaking): OldTargets {
     }
   }
   const { targets: _, gateway: __, version, ...rest } = content
-  if (version !== undefined && !['1.0', '1', 1].includes(isWord(version)))
-    report.add('changed', ['version'], `${quoted(version)} became "1.0"`)
+  if (version !== undefined && version !== '1.0') report.add('changed', ['version'], `${quoted(version)} became "1.0"`)
   for (const key of Object.keys(rest)) report.add('dropped', [key], whyNot[key] ?? 'nothing here is called so')
   return { gateway: gatewayOf(content['gateway'], report), targets }
 }
-
-const isWord = (value: unknown): string | number => (typeof value === 'number' ? value : String(value))
 
 const whyNot: Readonly<Record<string, string>> = {
   global_constraints: 'nothing applied them; write constraints at each target',
@@ -156,8 +153,10 @@ function gatewayOf(value: unknown, report: Report): Fields {
     return {}
   }
   const { gateway_id: oldId, id = oldId, ...rest } = value
-  if (oldId !== undefined)
-    report.add(id === oldId ? 'changed' : 'dropped', ['gateway', 'gateway_id'], 'is called id now')
+  if (oldId !== undefined) {
+    const isSame = id === oldId
+    report.add(isSame ? 'changed' : 'dropped', ['gateway', 'gateway_id'], isSame ? 'is called id now' : 'id counts')
+  }
   return given({ ...rest, id })
 }
 

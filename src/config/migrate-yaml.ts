@@ -16,7 +16,7 @@ const mostAliases = 100
 export function readOldYaml({ name, text }: OldFile, report: Report): unknown {
   const content = insideMarkdown(text.replace(/^\uFEFF/, ''))
   if (content !== text) report.add('changed', name, 'the YAML inside the Markdown was read')
-  const document = yamlDocument(content, { prettyErrors: false, uniqueKeys: true, logLevel: 'silent' })
+  const document = yamlDocument(content, { prettyErrors: false, uniqueKeys: true, merge: true, logLevel: 'silent' })
   const twice = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY')
   const broken = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY')
   if (broken !== undefined) {

@@ -99,6 +99,26 @@ targets:
       for (const secret of ['hush', 'deep-secret', 'topmost']) expect(text).not.toContain(secret)
   })
 
+  test('merged maps, headers and logins of services', () => {
+    const result = made({
+      'targets.yaml': `
+version: 1.0
+targets:
+  a: &a {executor: ssh, connection: {host: h, user: u, username: v}}
+  b: {<<: *a, constraints: {timeout: "60"}}
+  api: {executor: http, connection: {base_url: "https://x", headers: {X-Key: topmost}, basic: {username: me, password: deepest}}}
+`,
+    })
+    expect(result.byId['b']).toMatchObject({
+      connection: { host: 'h', username: 'v' },
+      constraints: { timeoutMs: 60_000 },
+    })
+    expect(result.byId['api']?.connection).toMatchObject({ basic: { username: 'me' } })
+    expect(Object.values(result.env).toSorted()).toEqual(['deepest', 'topmost'])
+    expect(result.targets + JSON.stringify(result.rows)).not.toMatch(/topmost|deepest/)
+    expect(why(result, 'version')).toBe('changed: 1 became "1.0"')
+  })
+
   const odd: readonly (readonly [string, string, string, string])[] = [
     [
       'placeholder',
