@@ -47,6 +47,8 @@ async function toItsEnd(child: Child, { clock, withinMs }: Run): Promise<Ended> 
     child.on('error', reject)
     child.on('close', (code) => resolve(code ?? undefined))
   })
+  // What was never started has broken streams; its error tells why.
+  if (child.pid === undefined) await closed
   const said = Promise.all([readCapped(child.stdout, maxBytes), readCapped(child.stderr, maxBytes)])
   const inTime = await within(
     { clock, ms: withinMs },
