@@ -54,5 +54,10 @@ export const commands: readonly CommandEntry[] = [
     summary: 'make our files of an older installation, with a report of every value',
     load: () => import('./migrate.ts'),
   },
+  {
+    name: 'tailscale',
+    summary: 'make this gateway a service of the tailnet; drain and remove it',
+    load: () => import('./tailscale.ts'),
+  },
   { name: 'version', summary: 'print the version', load: () => import('./version.ts') },
 ]

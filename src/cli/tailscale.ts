@@ -1,0 +1,246 @@
+import { parseArgs } from 'node:util'
+import { readSettings, type Settings } from '../config/settings.ts'
+import { GatewayError } from '../core/errors.ts'
+import { notApproved, type Obstacle, occupied, userspaceNote } from '../formats/tailscale-obstacles.ts'
+import { ownExecutable } from '../lib/build.ts'
+import { findService } from '../release/service.ts'
+import type { CliCommand, World } from './command.ts'
+import { change, type Look, look, type Tailscale } from './tailscale-program.ts'
+import { policySnippet, type ServiceReport, stateSentence } from './tailscale-words.ts'
+
+const usage = `tailops tailscale setup [--service NAME] [--wait SECONDS] [--json]
+tailops tailscale status|drain|clear [--service NAME] [--json]
+
+Makes this gateway a service of the tailnet: clients connect to https://tailops.TAILNET.ts.net.
+setup checks Tailscale, passes HTTPS of svc:tailops to TAILOPS_LISTEN (127.0.0.1:8080), waits for the approval (--wait,
+120 s) and prints the URL, what is left to do, and the policy that the tailnet needs. Run again it changes nothing.
+drain takes no new connections on this machine and leaves those that are open; setup takes them again.
+clear removes the service from this machine and ends its connections: drain first.
+
+Exit codes: 0 done (status: it is served), 1 not served or failure, 2 usage, 78 configuration.`
+
+const pollMs = 2000
+
+/** `tailops tailscale`: this gateway as a service of the tailnet, by the tailscale program. */
+const tailscale: CliCommand = {
+  usage,
+  async run([verb = '', ...args], world) {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        service: { type: 'string', default: 'tailops' },
+        wait: { type: 'string' },
+        json: { type: 'boolean', default: false },
+      },
+    })
+    const action = actions[verb]
+    const service = serviceName(values.service)
+    if (action === undefined) return misused(world, verb === '' ? 'say what to do' : `no such action: ${quoted(verb)}`)
+    if (service === undefined) return misused(world, `${quoted(values.service)} is no name of a service (svc:tailops)`)
+    if (values.wait !== undefined && (verb !== 'setup' || !/^\d{1,5}$/.test(values.wait)))
+      return misused(world, '--wait is for setup, and takes whole seconds')
+    const task = await taskOf(world, { service, waitMs: Number(values.wait ?? 120) * 1000, json: values.json })
+    return await action(task)
+  },
+}
+
+export default tailscale
+
+interface Task {
+  readonly world: World
+  readonly tailscale: Tailscale
+  /** Where the gateway listens, for this machine. */
+  readonly target: string
+  readonly settings: Settings
+  /** What tells the gateway its settings, and how they take effect. */
+  readonly place: string
+  readonly waitMs: number
+  readonly json: boolean
+}
+
+const actions: Readonly<Record<string, ((task: Task) => Promise<number>) | undefined>> = { setup, status, drain, clear }
+
+const quoted = (text: string): string => JSON.stringify(text)
+
+function misused({ terminal }: World, why: string): number {
+  terminal.err(`tailops tailscale: ${why}\n\n${usage}\n`)
+  return 2
+}
+
+/** `svc:` and a label of DNS; the prefix may be left out. */
+function serviceName(text: string): string | undefined {
+  const name = text.replace(/^svc:/, '')
+  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name) ? `svc:${name}` : undefined
+}
+
+type Wanted = Pick<Task, 'waitMs' | 'json'> & { readonly service: string }
+
+/** The settings are those of the service of this machine, where there is one. @throws GatewayError invalid_config */
+async function taskOf(world: World, { service, ...wanted }: Wanted): Promise<Task> {
+  const { env, clock } = world
+  const unit = await findService(ownExecutable, { env, clock })
+  const { settings, problems } = readSettings((await unit?.environment()) ?? env)
+  const wrong = problems.find(({ severity, file }) => severity === 'error' && /LISTEN|BASE_URL/.test(file))
+  if (wrong !== undefined) throw new GatewayError('invalid_config', `${wrong.file} ${wrong.what}`, { hint: wrong.hint })
+  return {
+    world,
+    tailscale: { env, clock, service, tag: 'tag:tailops' },
+    target: targetOf(settings),
+    settings,
+    place:
+      unit === undefined
+        ? 'in the environment of tailops serve'
+        : `in /etc/tailops/tailops.env, then: systemctl restart ${unit.unit}`,
+    ...wanted,
+  }
+}
+
+function targetOf({ listen: { host, port } }: Settings): string {
+  const asked = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${asked.includes(':') ? `[${asked}]` : asked}:${port}`
+}
+
+async function status(task: Task): Promise<number> {
+  const report = reportOf(task, await look(task.tailscale))
+  show(task, report)
+  return report.state === 'serving' ? 0 : 1
+}
+
+async function setup(task: Task): Promise<number> {
+  const now = await configured(task)
+  const report = reportOf(task, now)
+  show(task, report, policySnippet(report.service, now.status?.tags[0] ?? task.tailscale.tag))
+  return report.state === 'serving' ? 0 : 1
+}
+
+/** Configures the service unless it is, and waits until it is approved. */
+async function configured(task: Task): Promise<Look> {
+  const { tailscale: on, target } = task
+  const before = await look(on)
+  const { served, advertised } = before
+  if (before.obstacles.length > 0 || isOccupied(task, before)) return before
+  if (served !== undefined && advertised === true) return await approved(task, before)
+  const obstacle = await change(on, ['serve', `--service=${on.service}`, '--https=443', target])
+  if (obstacle !== undefined) return { ...before, obstacles: [obstacle] }
+  const after = await look(on)
+  if (after.obstacles.length > 0 || after.served?.proxy === target) return await approved(task, after)
+  // It may end with 0 and have done nothing.
+  return { ...after, obstacles: [notDone('tailscale serve')] }
+}
+
+const notDone = (what: string): Obstacle => ({
+  code: 'failed',
+  message: `${what} said that it was done, but it was not`,
+  hint: 'run the same command by hand and see what it prints: tailops tailscale --help',
+})
+
+async function approved({ tailscale: on, waitMs, world }: Task, first: Look): Promise<Look> {
+  const until = world.clock.elapsedMs() + waitMs
+  let now = first
+  const waits = () => now.obstacles.length === 0 && now.status?.approved.has(on.service) === false
+  if (waits() && waitMs > 0) {
+    const { hint } = notApproved(on.service, now.status?.host ?? '')
+    world.terminal.err(`waiting for ${waitMs / 1000} s until ${on.service} is approved: ${hint}\n`)
+  }
+  while (waits() && world.clock.elapsedMs() < until) {
+    await world.clock.sleep(Math.min(pollMs, waitMs))
+    now = await look(on)
+  }
+  return now
+}
+
+async function drain(task: Task): Promise<number> {
+  return await end(task, 'drain', ({ served, advertised }) => served === undefined || advertised !== true)
+}
+
+async function clear(task: Task): Promise<number> {
+  return await end(task, 'clear', ({ served }) => served === undefined)
+}
+
+/** Runs `tailscale serve drain|clear` where there is something to end, and reads whether it did. */
+async function end(task: Task, verb: 'drain' | 'clear', isDone: (now: Look) => boolean): Promise<number> {
+  const { tailscale: on } = task
+  const before = await look(on)
+  if (before.status === undefined) return fail(task, before)
+  if (before.served === undefined) return succeed(task, before)
+  const obstacle = await change(on, ['serve', verb, on.service])
+  if (obstacle !== undefined) return fail(task, { ...before, obstacles: [obstacle] })
+  const after = await look(on)
+  return isDone(after)
+    ? succeed(task, after)
+    : fail(task, { ...after, obstacles: [notDone(`tailscale serve ${verb}`)] })
+}
+
+function succeed(task: Task, now: Look): number {
+  show(task, reportOf(task, { ...now, obstacles: [] }))
+  return 0
+}
+
+function fail(task: Task, now: Look): number {
+  show(task, reportOf(task, now))
+  return 1
+}
+
+const isOccupied = ({ target }: Task, { served }: Look): boolean => served !== undefined && served.proxy !== target
+
+function reportOf(task: Task, now: Look): ServiceReport {
+  const { service } = task.tailscale
+  const { status: machine, served } = now
+  const suffix = machine?.suffix ?? ''
+  const url = suffix === '' ? undefined : `https://${service.slice('svc:'.length)}.${suffix}`
+  const state = stateOf(task, now)
+  const more = [
+    ...(served !== undefined && isOccupied(task, now) ? [occupied(service, served, task.target)] : []),
+    ...(state === 'waiting_for_approval' ? [notApproved(service, machine?.host ?? 'this machine')] : []),
+  ]
+  return {
+    service,
+    state,
+    url,
+    target: task.target,
+    addresses: machine?.approved.get(service) ?? [],
+    notes: notesOf(task, now, url),
+    obstacles: [...now.obstacles, ...more],
+  }
+}
+
+function stateOf(task: Task, { obstacles, status: machine, served, advertised }: Look): ServiceReport['state'] {
+  if (machine === undefined) return 'not_measured'
+  if (obstacles.length > 0) return 'not_serving'
+  if (served === undefined) return 'not_configured'
+  if (isOccupied(task, { obstacles, served })) return 'not_serving'
+  if (advertised === false) return 'drained'
+  return machine.approved.has(task.tailscale.service) ? 'serving' : 'waiting_for_approval'
+}
+
+function notesOf({ settings, place }: Task, now: Look, url: string | undefined): readonly string[] {
+  const { host } = settings.listen
+  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  return [
+    ...(url !== undefined && now.served !== undefined && settings.baseUrl !== url
+      ? [`requests for ${url} are refused until TAILOPS_BASE_URL=${url} is set ${place}`]
+      : []),
+    ...(isLocal
+      ? []
+      : [
+          `the gateway listens on ${host}: it can be reached past Tailscale; TAILOPS_LISTEN=127.0.0.1:${settings.listen.port} ends that`,
+        ]),
+    ...(now.status?.userspace === true ? [userspaceNote] : []),
+    ...(now.served !== undefined && now.advertised === undefined
+      ? ['whether the service is drained on this machine: not measured, this tailscale cannot tell']
+      : []),
+  ]
+}
+
+function show({ world: { terminal }, json }: Task, report: ServiceReport, policy?: string): void {
+  if (json) {
+    terminal.out(`${JSON.stringify({ ...report, policy })}\n`)
+    return
+  }
+  const lines = [stateSentence(report), ...report.notes.map((note) => `  ${note}`)]
+  terminal.out(`${lines.join('\n')}\n`)
+  for (const { code, message, hint } of report.obstacles)
+    terminal.err(`tailops tailscale: ${code}: ${message}\n  ${hint}\n`)
+  if (policy !== undefined)
+    terminal.out(`\nThe tailnet's policy (https://login.tailscale.com/admin/acls) needs:\n${policy}`)
+}
