@@ -1,6 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { takeExclusive } from '../../src/state/exclusive.ts'
 import { signingKey, standIn } from '../support/release.ts'
 import { UpdateWorld } from '../support/update-world.ts'
@@ -283,6 +285,20 @@ describe('a new version that is not healthy', () => {
     })
   }
 
+  test('the state that it has migrated is put back, so that the old one can open it', async () => {
+    await using world = await UpdateWorld.open()
+    const database = join(world.stateDir, 'tailops.db')
+    const schema = (version: number) =>
+      `'${process.execPath}' -e "new (require('node:sqlite').DatabaseSync)('${database}').exec('PRAGMA user_version = ${version}')"`
+    execFileSync('sh', ['-c', schema(2)])
+    const from = world.release({ version: '0.2.0', on: { serve: `${schema(3)}; exit 1` } })
+    expect(await world.update(['--from', from], { patience: { trialMs: 5000, readyMs: 2000, settleMs: 300 } })).toBe(9)
+    expect(world.out).toContain('the older tailops.db put back, the newer kept as *.newer')
+    expect(await world.serving()).toBe('0.1.0')
+    const versions = ['', '.newer'].map((name) => schemaOf(database + name))
+    expect(versions).toEqual([2, 3])
+  })
+
   test('when the old one does not come back either, it is exit 10 and says what to do', async () => {
     await using world = await UpdateWorld.open()
     const from = world.release({ version: '0.2.0', on: { serve: 'exit 1' } })
@@ -323,6 +339,13 @@ const noise = Buffer.from(new Float64Array(20_000).map((_, index) => Math.sin(in
 
 /** Who is not root may mount in a user namespace of their own. */
 const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
+
+function schemaOf(path: string): number {
+  const database = new DatabaseSync(path)
+  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+  database.close()
+  return version
+}
 
 function isRunning(pid: string): boolean {
   try {
