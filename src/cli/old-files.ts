@@ -65,28 +65,40 @@ function collected(paths: readonly string[], base: string): OldFiles {
   return { files, passed }
 }
 
-const kindOf = (path: string, text: string): FoundFile['kind'] => {
-  if (environmentName.test(basename(path).replace(/\.(example|template|sample)$/, ''))) return 'environment'
-  if (documentName.test(path.replace(/\.(example|template|sample)$/, ''))) return 'document'
+const bare = (name: string): string => name.replace(/\.(example|template|sample)$/, '')
+
+const isOurs = (name: string): boolean => environmentName.test(name) || documentName.test(name)
+
+function kindOf(path: string, text: string): FoundFile['kind'] {
+  const name = bare(basename(path))
+  if (environmentName.test(name)) return 'environment'
+  if (documentName.test(name)) return 'document'
   return /^\s*(export\s+)?[A-Z][A-Z0-9_]*=/m.test(text) && !/^\s*[\w-]+:\s/m.test(text) ? 'environment' : 'document'
 }
 
 /** The nearest first. Links to folders are not followed. */
 function below(folder: string, depth: number): readonly string[] {
   if (depth > deepest) return []
-  const entries = readdirSync(folder).sort()
-  const files = entries.filter(
-    (name) =>
-      (environmentName.test(name) || documentName.test(name) || isExample.test(name)) && !foreignName.test(name),
-  )
-  const here = files.map((name) => join(folder, name)).filter((path) => isReadable(path, 'file'))
-  const folders = entries.filter((name) => !ignoredFolders.test(name) && isReadable(join(folder, name), 'folder'))
+  const entries = namesIn(folder)
+  // Reading it as a file says why it cannot be looked into.
+  if (entries === undefined) return [folder]
+  const files = entries.filter((name) => isOurs(bare(name)) && !foreignName.test(name))
+  const here = files.map((name) => join(folder, name)).filter((path) => is('file', path))
+  const folders = entries.filter((name) => !ignoredFolders.test(name) && is('folder', join(folder, name)))
   return [...here, ...folders.flatMap((name) => below(join(folder, name), depth + 1))].slice(0, mostFiles)
 }
 
-function isReadable(path: string, what: 'file' | 'folder'): boolean {
+function namesIn(folder: string): readonly string[] | undefined {
+  try {
+    return readdirSync(folder).sort()
+  } catch {
+    return undefined
+  }
+}
+
+/** A link to anything may be a file: whether it is one shows when it is read. */
+function is(what: 'file' | 'folder', path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (what === 'folder') return found?.isDirectory() === true
-  const to = found?.isSymbolicLink() === true ? statSync(path, { throwIfNoEntry: false }) : found
-  return to?.isFile() === true && to.size <= 1024 * 1024
+  return found?.isFile() === true || found?.isSymbolicLink() === true
 }

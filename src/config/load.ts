@@ -287,7 +287,8 @@ const syntaxWords: Readonly<Record<string, string>> = {
 }
 
 function syntaxProblem(reading: Reading, { code, message, pos }: YAMLError): void {
-  const what = syntaxWords[code] ?? message.split('\n')[0]
+  // What follows the colon is text of the file, which may be a secret.
+  const what = syntaxWords[code] ?? message.split('\n')[0]?.replace(/: ".*$/, '')
   const hint = syntaxHints[code] ?? 'mend the YAML here; quotes around the value often help'
   const place = reading.placeAt(pos[0])
   reading.problems.push({ severity: 'error', file: reading.source.file, ...place, what: what ?? code, hint })

@@ -20,7 +20,8 @@ export function readOldYaml({ name, text }: OldFile, report: Report): unknown {
   const twice = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY')
   const broken = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY')
   if (broken !== undefined) {
-    const [what = ''] = broken.message.split('\n')
+    // What follows the colon is text of the file, which may be a secret.
+    const what = broken.message.split('\n')[0]?.replace(/: ".*$/, '') ?? broken.code
     report.add('dropped', lineOf(content, broken.pos[0]), `no YAML: ${what}; nothing of this file could be taken`)
     return undefined
   }
@@ -29,7 +30,7 @@ export function readOldYaml({ name, text }: OldFile, report: Report): unknown {
   try {
     return document.toJS({ maxAliasCount: mostAliases })
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = (error instanceof Error ? error.message : String(error)).replace(/: .*$/s, '')
     report.add('dropped', name, `cannot be read: ${why}; nothing of this file could be taken`)
     return undefined
   }

@@ -23,16 +23,18 @@ function installed(cli: CliWorld) {
   writeFileSync(join(old, 'config', 'deep', 'inventory.json'), '{"hosts":{"db":{"hostname":"db.lan"}}}')
   writeFileSync(join(old, 'node_modules', 'targets.yaml'), 'targets: {never: {executor: local}}')
   symlinkSync('/nowhere', join(old, 'lost.yaml'))
+  symlinkSync('loop.yaml', join(old, 'loop.yaml'))
   return { old, out: join(cli.dir, 'new') }
 }
 
-/** Every file below, with what is in it and when it was written. */
-const everything = (folder: string) =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted()
-    .map((path) => [path, readFileSync(path, 'utf8'), statSync(path).mtimeMs])
+/** What is in an old installation, and when it was written. */
+const everything = (folder: string) => [
+  readdirSync(folder),
+  ...['targets.yaml', '.env', '.env.example', 'config/policy.yaml', 'config/deep/inventory.json'].map((name) => {
+    const path = join(folder, name)
+    return [name, readFileSync(path, 'utf8'), statSync(path).mtimeMs]
+  }),
+]
 
 test('a folder becomes targets.yaml, an environment file and a report, which pass validate-config; the old one stays', async () => {
   using cli = new CliWorld()
@@ -45,6 +47,7 @@ test('a folder becomes targets.yaml, an environment file and a report, which pas
   expect(statSync(out).mode & 0o777).toBe(0o700)
   expect(cli.out).toContain('.env.example: all of it — an example')
   expect(cli.out).toContain('config/policy.yaml: rules[0]')
+  for (const name of ['lost', 'loop']) expect(cli.out).toContain(`dropped  ${name}.yaml: all of it`)
   expect(cli.out).toContain(`written to ${out}`)
 
   const lines = readEnvText(readFileSync(join(out, 'tailops.env'), 'utf8'))
