@@ -122,7 +122,7 @@ check_machine() {
   [ -e "$loader" ] ||
     fail 3 "this system has no glibc ($loader is missing); musl systems such as Alpine are not supported" \
       'use Debian 12 or newer, Ubuntu 22.04 or newer, or another system with glibc and systemd'
-  for program in useradd userdel systemd-run mktemp gzip sed awk; do
+  for program in useradd userdel systemd-run gzip sed awk; do
     command -v "$program" >/dev/null 2>&1 || fail 3 "the program $program is missing" "install it and run this again"
   done
 }
@@ -516,10 +516,13 @@ as_service() {
   if [ -n "$booted" ]; then
     set -- systemd-run --quiet --wait --pipe --collect -p User="$user" -p Group="$user" -p UMask=0077 \
       -p WorkingDirectory=/ -p "Environment=$places" -p EnvironmentFile=-$config_dir/tailops.env "$@"
-    for credential in $(systemctl show -p LoadCredential --value "$unit" 2>/dev/null); do
+    # systemctl show calls credentials unprintable.
+    systemctl cat "$unit" 2>/dev/null | grep -E '^(Environment|EnvironmentFile|LoadCredential|LoadCredentialEncrypted)=.' \
+      >"$run/properties" || true
+    while read -r property; do
       shift
-      set -- systemd-run -p "LoadCredential=$credential" "$@"
-    done
+      set -- systemd-run -p "$property" "$@"
+    done <"$run/properties"
   else
     # shellcheck disable=SC2086
     set -- runuser -u "$user" -- env -i PATH="$PATH" $places "$@"
