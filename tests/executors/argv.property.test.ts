@@ -14,9 +14,9 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { type Sshd, startSshd } from '../support/sshd.ts'
 import { limits } from './conformance.ts'
 
-setDefaultTimeout(120_000)
-
 const isLong = process.env['TAILOPS_TEST_LONG'] === '1'
+setDefaultTimeout(isLong ? 900_000 : 120_000)
+
 const runs = { numRuns: isLong ? 1000 : 25, ...(!isLong && { seed: 20_261_121 }) }
 
 /** Says what it was started with, by itself: each argument as hexadecimal digits on a line of its own. */

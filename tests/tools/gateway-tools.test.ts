@@ -21,7 +21,7 @@ targets:
     metadata: { tags: [control-plane] }
   elsewhere:
     executor: ssh
-    connection: { host: 192.0.2.1, username: admin, accept_new: true }
+    connection: { host: 127.0.0.1, port: 1, username: admin, accept_new: true }
     capabilities: [system:read]
     metadata: { tags: [web, lab] }
 `,
@@ -56,7 +56,8 @@ describe('list_targets', () => {
     const [gateway, local, elsewhere] = targets
     expect(gateway).toMatchObject({ can: 'fleet:read gateway:read', segment: 'lab' })
     expect(local).toMatchObject({ can: 'command:run file:read file:write system:read', reachable: 'yes' })
-    expect(elsewhere.reachable).toBe('not asked yet')
+    // Discovery may have looked at it by now.
+    expect(elsewhere.reachable).toMatch(/^(not asked yet|no \(unreachable: )/)
   })
 
   test('finds by kind and text', async () => {
@@ -73,7 +74,7 @@ describe('health_check', () => {
     expect(health.config).toStartWith(place.config)
     expect(health.targets).toBe(2)
     expect(health.audit_records).toBeGreaterThan(0)
-    expect(health.problems).toBeUndefined()
+    expect(health.problems ?? 'elsewhere').toStartWith('elsewhere')
   })
 
   test('of targets: one row each, and why one has none', async () => {
