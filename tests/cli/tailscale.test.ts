@@ -136,6 +136,14 @@ describe('what stands in the way is named, with its own next step, and nothing i
     expect(world.err).toContain('tailscale set --operator=USER')
   })
 
+  test('a program that waits for a person to switch HTTPS on is ended, and the page is told', async () => {
+    using world = new TailscaleWorld({ consent: true })
+    expect(await world.run('setup')).toBe(1)
+    expect(world.err).toContain('no_https: ')
+    expect(world.err).toContain('switch them on: https://login.tailscale.com/f/serve?node=n123')
+    expect(world.state().services).toBeUndefined()
+  })
+
   test('a program that ends with 0 and did nothing is not believed', async () => {
     using world = new TailscaleWorld({ lies: true })
     expect(await world.run('setup')).toBe(1)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { World } from '../../src/cli/command.ts'
 import tailscale from '../../src/cli/tailscale.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { TailscaleState } from './tailscale-state.ts'
 
 const standIn = join(import.meta.dirname, 'tailscale-stand-in.ts')
@@ -101,8 +101,8 @@ export class TailscaleWorld {
   }
 }
 
-/** A clock on which a pause of seconds is over at once, but the time limit of a program is as long as it is. */
-const quick = {
+/** A clock on which pauses between looks are over at once, and a program that waits for ever is ended after a second. */
+const quick: Clock = {
   ...systemClock,
-  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms === 2000 ? 1 : ms, signal),
+  sleep: (ms, signal) => systemClock.sleep(ms === 2000 ? 1 : ms === 60_000 ? 1500 : ms, signal),
 }
