@@ -120,18 +120,19 @@ async function configured(task: Task): Promise<Look> {
   const { served, advertised } = before
   if (before.obstacles.length > 0 || isOccupied(task, before)) return before
   if (served !== undefined && advertised === true) return await approved(task, before)
-  const obstacle = await change(on, ['serve', `--service=${on.service}`, '--https=443', target])
+  const argv = ['serve', `--service=${on.service}`, '--https=443', target]
+  const obstacle = await change(on, argv)
   if (obstacle !== undefined) return { ...before, obstacles: [obstacle] }
   const after = await look(on)
   if (after.obstacles.length > 0 || after.served?.proxy === target) return await approved(task, after)
   // It may end with 0 and have done nothing.
-  return { ...after, obstacles: [notDone('tailscale serve')] }
+  return { ...after, obstacles: [notDone(argv)] }
 }
 
-const notDone = (what: string): Obstacle => ({
+const notDone = (argv: readonly string[]): Obstacle => ({
   code: 'failed',
-  message: `${what} said that it was done, but it was not`,
-  hint: 'run the same command by hand and see what it prints: tailops tailscale --help',
+  message: `tailscale ${argv.join(' ')} ended well, but did not do it`,
+  hint: 'run it by hand and see what it prints',
 })
 
 async function approved({ tailscale: on, waitMs, world }: Task, first: Look): Promise<Look> {
@@ -150,25 +151,29 @@ async function approved({ tailscale: on, waitMs, world }: Task, first: Look): Pr
 }
 
 async function drain(task: Task): Promise<number> {
-  return await end(task, 'drain', ({ served, advertised }) => served === undefined || advertised !== true)
+  return await end(task, 'drain', ({ advertised }) => (advertised === undefined ? undefined : !advertised))
 }
 
 async function clear(task: Task): Promise<number> {
   return await end(task, 'clear', ({ served }) => served === undefined)
 }
 
-/** Runs `tailscale serve drain|clear` where there is something to end, and reads whether it did. */
-async function end(task: Task, verb: 'drain' | 'clear', isDone: (now: Look) => boolean): Promise<number> {
+/** Runs `tailscale serve drain|clear` where there is something to end, and reads whether it did; undefined: not measured. */
+async function end(task: Task, verb: 'drain' | 'clear', isDone: (now: Look) => boolean | undefined): Promise<number> {
   const { tailscale: on } = task
+  const argv = ['serve', verb, on.service]
   const before = await look(on)
-  if (before.status === undefined) return fail(task, before)
+  if (before.status === undefined || (before.served === undefined && before.obstacles.length > 0))
+    return fail(task, before)
   if (before.served === undefined) return succeed(task, before)
-  const obstacle = await change(on, ['serve', verb, on.service])
+  const obstacle = await change(on, argv)
   if (obstacle !== undefined) return fail(task, { ...before, obstacles: [obstacle] })
   const after = await look(on)
-  return isDone(after)
-    ? succeed(task, after)
-    : fail(task, { ...after, obstacles: [notDone(`tailscale serve ${verb}`)] })
+  const done = isDone(after)
+  if (done === false) return fail(task, { ...after, obstacles: [notDone(argv)] })
+  if (done === true) return succeed(task, after)
+  show(task, { ...reportOf(task, { ...after, obstacles: [] }), state: 'not_measured' })
+  return 0
 }
 
 function succeed(task: Task, now: Look): number {
@@ -208,8 +213,8 @@ function stateOf(task: Task, { obstacles, status: machine, served, advertised }:
   if (machine === undefined) return 'not_measured'
   if (obstacles.length > 0) return 'not_serving'
   if (served === undefined) return 'not_configured'
-  if (isOccupied(task, { obstacles, served })) return 'not_serving'
   if (advertised === false) return 'drained'
+  if (isOccupied(task, { obstacles, served })) return 'not_serving'
   return machine.approved.has(task.tailscale.service) ? 'serving' : 'waiting_for_approval'
 }
 

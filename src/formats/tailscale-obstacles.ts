@@ -42,7 +42,7 @@ export function obstacleOf(said: string, tag: string): Obstacle {
       message: `tailscale refuses this user: ${firstLine(said)}`,
       hint: 'run this as root, or let this user operate Tailscale: sudo tailscale set --operator=USER',
     }
-  if (/failed to connect to local tailscaled|is the tailscale daemon running|isn.t running/i.test(said))
+  if (/failed to connect to local tailscale|daemon running\?|not running\?/i.test(said))
     return {
       code: 'not_running',
       message: 'tailscaled does not run, or does not answer',

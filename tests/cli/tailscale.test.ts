@@ -147,7 +147,7 @@ describe('what stands in the way is named, with its own next step, and nothing i
   test('a program that ends with 0 and did nothing is not believed', async () => {
     using world = new TailscaleWorld({ lies: true })
     expect(await world.run('setup')).toBe(1)
-    expect(world.err).toContain('said that it was done, but it was not')
+    expect(world.err).toContain('ended well, but did not do it')
   })
 })
 
@@ -177,6 +177,14 @@ describe('drain and clear', () => {
     expect(world.changes()).toEqual(['serve drain svc:tailops'])
     expect(world.out).toContain('is drained')
     expect(world.state().services).toEqual(ours.services)
+  })
+
+  test('whether an older program drained is not measured', async () => {
+    using world = new TailscaleWorld({ ...ours, getConfig: false })
+    expect(await world.run('drain')).toBe(0)
+    expect(world.changes()).toEqual(['serve drain svc:tailops'])
+    expect(world.out).toStartWith('svc:tailops: not measured\n')
+    expect(world.out).not.toContain('is served')
   })
 
   test('clear removes the service and no other', async () => {
