@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { verifySignature } from '../../src/lib/minisign.ts'
+import { canStartMachines, type Machine, startMachine } from '../support/machine.ts'
 import { UpdateWorld } from '../support/update-world.ts'
 
 setDefaultTimeout(300_000)
@@ -80,6 +81,61 @@ describe('a release', () => {
     writeFileSync(join(other, 'precious'), '')
     expect(() => release(other, '0.1.0')).toThrow()
     expect(inRelease(other, 'precious').length).toBe(0)
+  })
+})
+
+describe.skipIf(!canStartMachines)('under systemd', () => {
+  let machine: Machine
+
+  beforeAll(async () => {
+    machine = await startMachine()
+    machine.run('useradd', '--system', '--home-dir', '/var/lib/tailops', 'tailops')
+    machine.run('install', '-d', '-o', 'tailops', '/var/lib/tailops', '-m', '0700')
+    machine.run('mkdir', '-p', '/etc/tailops', '/second')
+    machine.writeFile(
+      'etc/tailops/targets.yaml',
+      'version: "1.0"\ntargets:\n  local: { executor: local, capabilities: [system:read] }\n',
+    )
+    // Only the unit knows where it listens and that its configuration is named.
+    machine.writeFile('etc/tailops/tailops.env', 'TAILOPS_LISTEN=127.0.0.1:8181\n')
+    writeFileSync(join(machine.root, 'usr/local/bin/tailops'), gunzipSync(inRelease(first, 'tailops-linux-x64.gz')), {
+      mode: 0o755,
+    })
+    for (const name of ['manifest.json', 'manifest.json.minisig', 'tailops-linux-x64.gz']) {
+      writeFileSync(join(machine.root, 'second', name), inRelease(second, name))
+    }
+    writeFileSync(
+      join(machine.root, 'etc/systemd/system/tailops.service'),
+      readFileSync(join(root, 'ct/tailops.service')),
+    )
+    machine.run(
+      'chmod',
+      '644',
+      '/etc/tailops/targets.yaml',
+      '/etc/tailops/tailops.env',
+      '/etc/systemd/system/tailops.service',
+    )
+    machine.run('systemctl', 'daemon-reload')
+    machine.run('systemctl', 'start', 'tailops')
+  })
+
+  afterAll(() => machine.stop())
+
+  /** Its exit code and what it printed; a machine's programs throw when they fail. */
+  const update = (...args: readonly string[]): string =>
+    machine.run('sh', '-c', '/usr/local/bin/tailops update "$@" 2>&1; echo "exit $?"', 'sh', ...args)
+  const runs = (): string => machine.run('sh', '-c', 'readlink "/proc/$(systemctl show -P MainPID tailops)/exe"').trim()
+
+  test('the hardened service is updated from outside, with its own environment, and goes back', () => {
+    const updated = update('--from', '/second')
+    expect(updated).toContain('waiting until http://127.0.0.1:8181/readyz is ready')
+    expect(updated).toContain('updated from 0.1.0 to 0.2.0, and it is ready\nexit 0\n')
+    expect(runs()).toBe('/usr/local/bin/tailops')
+    expect(machine.run('stat', '-c', '%U %n', '/var/lib/tailops/before-update/tailops.db')).toStartWith('tailops ')
+    expect(machine.run('find', '/var/lib/tailops', '!', '-user', 'tailops')).toBe('')
+
+    expect(update('--rollback')).toContain('went back from 0.2.0 to 0.1.0, and it is ready\nexit 0\n')
+    expect(machine.run('systemctl', 'is-active', 'tailops').trim()).toBe('active')
   })
 })
 
