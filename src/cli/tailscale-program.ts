@@ -27,7 +27,9 @@ export interface Tailscale {
 export interface Look {
   readonly obstacles: readonly Obstacle[]
   readonly status?: TailscaleStatus | undefined
-  /** undefined: nothing is configured for the service. */
+  /** Whether what this machine serves could be read. */
+  readonly isRead: boolean
+  /** undefined: nothing is configured for the service, where it could be read. */
   readonly served?: ServedService | undefined
   /** false: drained; undefined: not measured. */
   readonly advertised?: boolean | undefined
@@ -40,16 +42,17 @@ const changeWithinMs = 60_000
 /** Reads everything that is told about the service; changes nothing. */
 export async function look(tailscale: Tailscale): Promise<Look> {
   const version = await run(tailscale, ['version'], readWithinMs)
-  if ('code' in version) return { obstacles: [version] }
+  if ('code' in version) return { obstacles: [version], isRead: false }
   const reply = await read(tailscale, ['status', '--json', '--peers=false'], tailscaleStatusReply)
-  if ('obstacle' in reply) return { obstacles: [reply.obstacle] }
+  if ('obstacle' in reply) return { obstacles: [reply.obstacle], isRead: false }
   const status = tailscaleStatus(reply.data)
   const obstacles = obstaclesOf(status, version.stdout.split('\n')[0]?.trim() ?? '', tailscale.tag)
   const config = await read(tailscale, ['serve', 'status', '--json'], serveStatusReply)
-  if ('obstacle' in config) return { obstacles: obstacles.length > 0 ? obstacles : [config.obstacle], status }
+  if ('obstacle' in config)
+    return { obstacles: obstacles.length > 0 ? obstacles : [config.obstacle], status, isRead: false }
   const served = servedService(config.data, tailscale.service)
   const advertised = served === undefined ? undefined : await isAdvertised(tailscale)
-  return { obstacles, status, served, advertised }
+  return { obstacles, status, isRead: true, served, advertised }
 }
 
 /** Older programs cannot tell: then it is not measured. */

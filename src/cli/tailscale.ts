@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 import { readSettings, type Settings } from '../config/settings.ts'
 import { GatewayError } from '../core/errors.ts'
-import { notApproved, type Obstacle, occupied, userspaceNote } from '../formats/tailscale-obstacles.ts'
+import { notApproved, type Obstacle } from '../formats/tailscale-obstacles.ts'
 import { ownExecutable } from '../lib/build.ts'
 import { findService } from '../release/service.ts'
 import type { CliCommand, World } from './command.ts'
+import { policySnippet } from './tailscale-policy.ts'
 import { change, type Look, look, type Tailscale } from './tailscale-program.ts'
-import { policySnippet, type ServiceReport, stateSentence } from './tailscale-words.ts'
+import { type Hosted, isOccupied, reportOf, type ServiceReport, stateSentence } from './tailscale-report.ts'
 
 const usage = `tailops tailscale setup [--service NAME] [--wait SECONDS] [--json]
 tailops tailscale status|drain|clear [--service NAME] [--json]
@@ -49,11 +50,7 @@ export default tailscale
 interface Task {
   readonly world: World
   readonly tailscale: Tailscale
-  /** Where the gateway listens, for this machine. */
-  readonly target: string
-  readonly settings: Settings
-  /** What tells the gateway its settings, and how they take effect. */
-  readonly place: string
+  readonly hosted: Hosted
   readonly waitMs: number
   readonly json: boolean
 }
@@ -85,15 +82,15 @@ async function taskOf(world: World, { service, ...wanted }: Wanted): Promise<Tas
   return {
     world,
     tailscale: { env, clock, service, tag: 'tag:tailops' },
-    target: targetOf(settings),
-    settings,
-    place:
-      unit === undefined
-        ? 'in the environment of tailops serve'
-        : `in /etc/tailops/tailops.env, then: systemctl restart ${unit.unit}`,
+    hosted: { service, target: targetOf(settings), settings, place: placeOf(unit?.unit) },
     ...wanted,
   }
 }
+
+const placeOf = (unit: string | undefined): string =>
+  unit === undefined
+    ? 'in the environment of tailops serve'
+    : `in /etc/tailops/tailops.env, then: systemctl restart ${unit}`
 
 function targetOf({ listen: { host, port } }: Settings): string {
   const asked = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
@@ -101,24 +98,25 @@ function targetOf({ listen: { host, port } }: Settings): string {
 }
 
 async function status(task: Task): Promise<number> {
-  const report = reportOf(task, await look(task.tailscale))
+  const report = reportOf(task.hosted, await look(task.tailscale))
   show(task, report)
   return report.state === 'serving' ? 0 : 1
 }
 
 async function setup(task: Task): Promise<number> {
   const now = await configured(task)
-  const report = reportOf(task, now)
+  const report = reportOf(task.hosted, now)
   show(task, report, policySnippet(report.service, now.status?.tags[0] ?? task.tailscale.tag))
   return report.state === 'serving' ? 0 : 1
 }
 
 /** Configures the service unless it is, and waits until it is approved. */
 async function configured(task: Task): Promise<Look> {
-  const { tailscale: on, target } = task
+  const { tailscale: on } = task
+  const { target } = task.hosted
   const before = await look(on)
   const { served, advertised } = before
-  if (before.obstacles.length > 0 || isOccupied(task, before)) return before
+  if (before.obstacles.length > 0 || isOccupied(task.hosted, before)) return before
   if (served !== undefined && advertised === true) return await approved(task, before)
   const argv = ['serve', `--service=${on.service}`, '--https=443', target]
   const obstacle = await change(on, argv)
@@ -163,78 +161,27 @@ async function end(task: Task, verb: 'drain' | 'clear', isDone: (now: Look) => b
   const { tailscale: on } = task
   const argv = ['serve', verb, on.service]
   const before = await look(on)
-  if (before.status === undefined || (before.served === undefined && before.obstacles.length > 0))
-    return fail(task, before)
+  if (!before.isRead) return fail(task, before)
   if (before.served === undefined) return succeed(task, before)
   const obstacle = await change(on, argv)
   if (obstacle !== undefined) return fail(task, { ...before, obstacles: [obstacle] })
   const after = await look(on)
+  if (!after.isRead) return fail(task, after)
   const done = isDone(after)
   if (done === false) return fail(task, { ...after, obstacles: [notDone(argv)] })
   if (done === true) return succeed(task, after)
-  show(task, { ...reportOf(task, { ...after, obstacles: [] }), state: 'not_measured' })
+  show(task, { ...reportOf(task.hosted, { ...after, obstacles: [] }), state: 'not_measured' })
   return 0
 }
 
 function succeed(task: Task, now: Look): number {
-  show(task, reportOf(task, { ...now, obstacles: [] }))
+  show(task, reportOf(task.hosted, { ...now, obstacles: [] }))
   return 0
 }
 
 function fail(task: Task, now: Look): number {
-  show(task, reportOf(task, now))
+  show(task, reportOf(task.hosted, now))
   return 1
-}
-
-const isOccupied = ({ target }: Task, { served }: Look): boolean => served !== undefined && served.proxy !== target
-
-function reportOf(task: Task, now: Look): ServiceReport {
-  const { service } = task.tailscale
-  const { status: machine, served } = now
-  const suffix = machine?.suffix ?? ''
-  const url = suffix === '' ? undefined : `https://${service.slice('svc:'.length)}.${suffix}`
-  const state = stateOf(task, now)
-  const more = [
-    ...(served !== undefined && isOccupied(task, now) ? [occupied(service, served, task.target)] : []),
-    ...(state === 'waiting_for_approval' ? [notApproved(service, machine?.host ?? 'this machine')] : []),
-  ]
-  return {
-    service,
-    state,
-    url,
-    target: task.target,
-    addresses: machine?.approved.get(service) ?? [],
-    notes: notesOf(task, now, url),
-    obstacles: [...now.obstacles, ...more],
-  }
-}
-
-function stateOf(task: Task, { obstacles, status: machine, served, advertised }: Look): ServiceReport['state'] {
-  if (machine === undefined) return 'not_measured'
-  if (obstacles.length > 0) return 'not_serving'
-  if (served === undefined) return 'not_configured'
-  if (advertised === false) return 'drained'
-  if (isOccupied(task, { obstacles, served })) return 'not_serving'
-  return machine.approved.has(task.tailscale.service) ? 'serving' : 'waiting_for_approval'
-}
-
-function notesOf({ settings, place }: Task, now: Look, url: string | undefined): readonly string[] {
-  const { host } = settings.listen
-  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.')
-  return [
-    ...(url !== undefined && now.served !== undefined && settings.baseUrl !== url
-      ? [`requests for ${url} are refused until TAILOPS_BASE_URL=${url} is set ${place}`]
-      : []),
-    ...(isLocal
-      ? []
-      : [
-          `the gateway listens on ${host}: it can be reached past Tailscale; TAILOPS_LISTEN=127.0.0.1:${settings.listen.port} ends that`,
-        ]),
-    ...(now.status?.userspace === true ? [userspaceNote] : []),
-    ...(now.served !== undefined && now.advertised === undefined
-      ? ['whether the service is drained on this machine: not measured, this tailscale cannot tell']
-      : []),
-  ]
 }
 
 function show({ world: { terminal }, json }: Task, report: ServiceReport, policy?: string): void {

@@ -198,7 +198,12 @@ describe('drain and clear', () => {
     using world = new TailscaleWorld()
     expect(await world.run('drain')).toBe(0)
     expect(await world.run('clear')).toBe(0)
+    world.set({ https: false })
+    expect(await world.run('clear')).toBe(0)
     expect(world.changes()).toEqual([])
+    world.set({ running: false })
+    expect(await world.run('clear')).toBe(1)
+    expect(world.err).toContain('not_running')
   })
 
   test('a user who may not is told so', async () => {
