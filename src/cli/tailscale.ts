@@ -34,7 +34,7 @@ const tailscale: CliCommand = {
         json: { type: 'boolean', default: false },
       },
     })
-    const action = actions[verb]
+    const action = actions.get(verb)
     const service = serviceName(values.service)
     if (action === undefined) return misused(world, verb === '' ? 'say what to do' : `no such action: ${quoted(verb)}`)
     if (service === undefined) return misused(world, `${quoted(values.service)} is no name of a service (svc:tailops)`)
@@ -55,7 +55,9 @@ interface Task {
   readonly json: boolean
 }
 
-const actions: Readonly<Record<string, ((task: Task) => Promise<number>) | undefined>> = { setup, status, drain, clear }
+const actions: ReadonlyMap<string, (task: Task) => Promise<number>> = new Map(
+  Object.entries({ setup, status, drain, clear }),
+)
 
 const quoted = (text: string): string => JSON.stringify(text)
 

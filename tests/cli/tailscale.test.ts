@@ -216,7 +216,14 @@ describe('drain and clear', () => {
 
 test('wrong usage is 2, wrong settings are invalid_config, and nothing is run', async () => {
   using world = new TailscaleWorld()
-  for (const argv of [[], ['up'], ['setup', '--service=svc:Bad_Name'], ['setup', '--wait=x'], ['drain', '--wait=1']]) {
+  for (const argv of [
+    [],
+    ['up'],
+    ['toString'],
+    ['setup', '--service=svc:Bad_Name'],
+    ['setup', '--wait=x'],
+    ['drain', '--wait=1'],
+  ]) {
     expect(await world.run(...argv)).toBe(2)
     expect(world.err).toContain('Exit codes')
   }
