@@ -104,7 +104,7 @@ describe.skipIf(!canStartMachines)('an installation that fails', () => {
 
     test('a port that another program has taken', () => {
       const { code, text } = machine.around(
-        '/usr/sbin/sshd -D -p 8080 -o ListenAddress=127.0.0.1 -o PidFile=none & pid=$!; until grep -q ' 0100007F:1F90 .* 0A ' /proc/net/tcp; do sleep .1; done; $INSTALL --from /opt/t/old; code=$?; kill $pid; exit $code',
+        '/usr/sbin/sshd -D -p 8080 -o ListenAddress=127.0.0.1 -o PidFile=none & pid=$!; until grep -q " 0100007F:1F90 .* 0A " /proc/net/tcp; do sleep .1; done; $INSTALL --from /opt/t/old; code=$?; kill $pid; exit $code',
       )
       expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining('another program listens there') })
     })
