@@ -25,6 +25,7 @@ export async function waitUntilHealthy(service: Service, health: Health): Promis
   let why = await unfitBecause(service, health)
   while (why !== undefined) {
     if (clock.elapsedMs() > until) throw unhealthy(`${url} did not become ready within ${withinMs / 1000} s: ${why}`)
+    if ((await service.look()).ended) throw unhealthy(`${service.unit} has ended`)
     await clock.sleep(lookEveryMs)
     why = await unfitBecause(service, health)
   }

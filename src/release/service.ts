@@ -16,6 +16,8 @@ export interface Service {
 
 export interface ServiceState {
   readonly active: boolean
+  /** It does not run, and systemd will not start it again by itself. */
+  readonly ended: boolean
   /** undefined: nothing runs. */
   readonly pid: number | undefined
 }
@@ -40,7 +42,9 @@ export async function findService(executable: string, systemd: Systemd): Promise
     async look() {
       const found = await show(['ActiveState', 'MainPID'], systemd)
       const pid = Number(found?.['MainPID']?.[0] ?? 0)
-      return { active: found?.['ActiveState']?.[0] === 'active', pid: pid > 0 ? pid : undefined }
+      const state = found?.['ActiveState']?.[0]
+      const ended = state === 'failed' || state === 'inactive'
+      return { active: state === 'active', ended, pid: pid > 0 ? pid : undefined }
     },
     async environment() {
       const found = await show(['MainPID', 'Environment', 'EnvironmentFiles'], systemd)

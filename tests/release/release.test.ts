@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { verifySignature } from '../../src/lib/minisign.ts'
+import { readSigningKey, verifySignature } from '../../src/lib/minisign.ts'
 import { canStartMachines, type Machine, startMachine } from '../support/machine.ts'
+import { standIn, writeRelease } from '../support/release.ts'
 import { UpdateWorld } from '../support/update-world.ts'
 
 setDefaultTimeout(300_000)
@@ -136,6 +137,18 @@ describe.skipIf(!canStartMachines)('under systemd', () => {
 
     expect(update('--rollback')).toContain('went back from 0.2.0 to 0.1.0, and it is ready\nexit 0\n')
     expect(machine.run('systemctl', 'is-active', 'tailops').trim()).toBe('active')
+  })
+
+  test('a version that dies at every start is replaced by the old one, although systemd has given up on it', () => {
+    const executable = standIn({ version: '0.3.0', on: { serve: 'exit 1' } })
+    writeRelease(join(machine.root, 'broken'), {
+      ...{ version: '0.3.0', executable, key: readSigningKey(readFileSync(key, 'utf8')) },
+    })
+    const failed = update('--from', '/broken')
+    expect(failed).toContain('tailops.service has ended')
+    expect(failed).toContain('0.1.0 runs again\nexit 9\n')
+    expect(machine.run('systemctl', 'is-active', 'tailops').trim()).toBe('active')
+    expect(machine.run('/usr/local/bin/tailops', 'version').trim()).toBe('tailops 0.1.0')
   })
 })
 
