@@ -4,6 +4,7 @@ import type { Executor, Limits, Reconciled, Sent } from '../core/executor.ts'
 import type { Operation } from '../core/operation.ts'
 import type { Clock } from '../lib/clock.ts'
 import { checkArguments } from './arguments.ts'
+import { isProbe, performProbe } from './own-probe.ts'
 import type { SshLink } from './ssh-link-on-demand.ts'
 import type { SshLinks } from './ssh-links.ts'
 import { type RemoteRun, runRemotely } from './ssh-run.ts'
@@ -28,6 +29,8 @@ export function openSsh(options: SshOptions): Executor {
   const link = options.links.use(options.id, options.connection)
   return {
     async perform(operation, limits) {
+      if (isProbe(operation))
+        return performProbe(operation, limits, { clock: options.clock, dial: dialThrough(options.id, link) })
       const run = runOf(options, link, { operation, limits })
       if (limits.signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled before it began')
       const outcome = await runRemotely(run)
@@ -62,6 +65,25 @@ function runOf(options: SshOptions, link: SshLink, { operation, limits }: Wish):
     limits,
     mayBecomeRoot: operation.asRoot === true && mayBecomeRoot(options, argv[0]),
     mayKillAsRoot: mayBecomeRoot(options, 'sh'),
+  }
+}
+
+/** Reason of a refused channel (RFC 4254 §5.1): the peer itself did not take the connection. */
+const connectFailed = 2
+
+/** A connection that the machine's sshd makes for us. Which address may be asked was decided by who asks. */
+const dialThrough = (id: string, link: SshLink) => async (address: string, port: number) => {
+  try {
+    return await link.forward(address, port)
+  } catch (error) {
+    const { cause } = GatewayError.from(error)
+    // The machine itself was not reached.
+    if (!(cause instanceof Error && 'reason' in cause)) throw error
+    if (cause.reason === connectFailed) throw new Error(`no connection to ${address} port ${port}: ${cause.message}`)
+    throw new GatewayError('unsupported_target', `the sshd of ${id} forwards no connections (AllowTcpForwarding)`, {
+      hint: 'allow it there, install the program that is missing, or ask from another target',
+      cause,
+    })
   }
 }
 

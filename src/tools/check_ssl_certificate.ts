@@ -1,11 +1,13 @@
 import { z } from 'zod'
+import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
 import { parseAddress } from '../core/ip-network.ts'
-import { script } from '../core/operation.ts'
+import { get, script } from '../core/operation.ts'
 import { isHostName, pin, probeHost, probePort } from '../core/probe-target.ts'
 import { outputOf, understood } from '../core/reply.ts'
 import { defineTool } from '../core/tool.ts'
-import { type Certificate, parseCertificate } from '../formats/certificate.ts'
+import { type Certificate, parseCertificate, type TlsSession } from '../formats/certificate.ts'
+import { parseNativeTls } from '../formats/own-probe.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 
 const msPerDay = 86_400_000
@@ -24,6 +26,7 @@ export default defineTool({
   }),
   output: z.object({
     address: z.string(),
+    via: z.string(),
     problems: z.string().describe('none, or what is wrong'),
     subject: z.string(),
     issuer: z.string(),
@@ -42,27 +45,43 @@ export default defineTool({
   async run({ host, port, servername }, context) {
     const { address } = await pin(host, undefined, context)
     const name = servername ?? host.replace(/\.$/, '')
-    const isIp = parseAddress(name) !== undefined
-    const args = [address, String(port), isIp ? '' : name, isIp ? 'ip' : 'host', name]
-    const outcome = await context.read(script('read/net-certificate', args))
-    const found = understood(parseCertificate(outputOf(outcome, 'reading the certificate')), 'openssl')
-    if (found.program === '') {
-      throw new GatewayError('unsupported_target', `${context.target.id} has no openssl`, {
-        hint: 'install openssl there, or ask from another target',
-      })
-    }
+    const found = await handshake({ address, port, name }, context)
     if (found.certificate === undefined) {
       throw new GatewayError(
         'operation_failed',
-        `${host} port ${port} showed no certificate: ${found.said || 'openssl says no reason'}`,
+        `${host} port ${port} showed no certificate: ${found.said || `${found.program} says no reason`}`,
         {
           hint: 'test_port_connectivity tells whether the port is open',
         },
       )
     }
-    return { address, ...answer(found.certificate, name, context.now) }
+    const via = found.program === 'native' ? 'native: the gateway itself, through its way to the target' : 'openssl'
+    return { address, via, ...answer(found.certificate, name, context.now) }
   },
 })
+
+interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly name: string
+}
+
+/** By the target's openssl; where there is none, by the gateway itself through its connection to the target. */
+async function handshake({ address, port, name }: Peer, context: Context): Promise<TlsSession> {
+  const isIp = parseAddress(name) !== undefined
+  const args = [address, String(port), isIp ? '' : name, isIp ? 'ip' : 'host', name]
+  const outcome = await context.read(script('read/net-certificate', args))
+  const found = understood(parseCertificate(outputOf(outcome, 'reading the certificate')), 'openssl')
+  if (found.program !== '') return found
+  if (context.target.kind === 'guest') {
+    throw new GatewayError('unsupported_target', `${context.target.id} has no openssl`, {
+      hint: 'install openssl there, or ask from another target',
+    })
+  }
+  const query = new URLSearchParams({ address, port: String(port), name })
+  const seen = await context.read(get(`probe:tls?${query}`))
+  return understood(parseNativeTls(outputOf(seen, 'the handshake')), 'the handshake')
+}
 
 function answer(certificate: Certificate, name: string, now: Date) {
   const { names, notBefore, notAfter, verify, isForName } = certificate

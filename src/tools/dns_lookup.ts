@@ -37,7 +37,7 @@ export default defineTool({
     if (found.program === 'none') {
       throw new GatewayError(
         'unsupported_target',
-        `${target.id} has no dig, drill, nslookup or host to ask for ${type}`,
+        `not measured: no ${programsFor(type, resolver)} there to ask for ${type}`,
         {
           hint: 'install bind9-dnsutils there, or ask from another target',
         },
@@ -61,6 +61,12 @@ export default defineTool({
     })
   },
 })
+
+/** What could have been asked with: getent knows no other records, and no resolver but the machine's own. */
+const programsFor = (type: string, resolver: string | undefined): string =>
+  (type === 'A' || type === 'AAAA') && resolver === undefined
+    ? 'dig, host, drill, nslookup or getent'
+    : 'dig, host, drill or nslookup'
 
 /** What is asked for: an address has its own name in DNS. @throws GatewayError invalid_input */
 function questionOf(name: string, type: string): string {

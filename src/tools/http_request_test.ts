@@ -7,6 +7,7 @@ import { type ProbeUrl, probeUrl, readProbeUrl } from '../core/probe-url.ts'
 import { outputOf, understood } from '../core/reply.ts'
 import { defineTool } from '../core/tool.ts'
 import { type HttpResponse, type HttpTest, parseHttpTest } from '../formats/http-test.ts'
+import { parseNativeHttp } from '../formats/own-probe.ts'
 import { withoutEmpty, withoutEmptyColumns } from '../formats/rows.ts'
 
 /** Seconds that one request may take. */
@@ -155,19 +156,39 @@ async function request({ url: text, base, method }: Ask, context: Context): Prom
     return understood(parseHttpTest(outputOf(outcome, 'the request')), 'the request')
   }
   const first = await ask('verify')
-  const test = first.certificate === undefined ? first : await ask('insecure')
-  const { certificate } = first
-  if (test.program === '') throw noProgram(context.target.id)
+  const native = first.program === '' ? await askNatively({ url, address, method }, context) : undefined
+  const test = native ?? (first.certificate === undefined ? first : await ask('insecure'))
+  const { certificate } = native ?? first
   if (test.response === undefined) throw noAnswer({ url, address, test, seconds })
   return { url, address, dnsMs, test, response: test.response, certificate, tookMs }
 }
 
-const noProgram = (target: string): GatewayError =>
-  new GatewayError(
-    'unsupported_target',
-    `${target} has neither curl nor GNU wget; BusyBox wget follows redirects unchecked`,
-    { hint: 'install curl there, or ask from another target' },
-  )
+interface NativeAsk {
+  readonly url: ProbeUrl
+  readonly address: string
+  readonly method: 'GET' | 'HEAD'
+}
+
+/** By the gateway itself, through its connection to the target: where there is no program that could ask. */
+async function askNatively({ url, address, method }: NativeAsk, { read, target }: Context): Promise<HttpTest> {
+  if (target.kind === 'guest') {
+    throw new GatewayError(
+      'unsupported_target',
+      `${target.id} has neither curl nor GNU wget; BusyBox wget follows redirects unchecked`,
+      { hint: 'install curl there, or ask from another target' },
+    )
+  }
+  const query = new URLSearchParams({
+    address,
+    port: String(url.port),
+    name: url.host,
+    host: url.authority,
+    path: url.pathAndQuery,
+    secure: url.isTls ? '1' : '0',
+  })
+  const outcome = await read({ kind: 'request', method, path: `probe:http?${query}`, timeoutMs: requestSeconds * 1000 })
+  return understood(parseNativeHttp(outputOf(outcome, 'the request')), 'the request')
+}
 
 interface Silence {
   readonly url: ProbeUrl

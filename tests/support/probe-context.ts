@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Context } from '../../src/core/context.ts'
 import type { Operation, Outcome } from '../../src/core/operation.ts'
+import { openLocal } from '../../src/executors/local.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { readCapped } from '../../src/lib/read-capped.ts'
 import { scripts } from './scripts.ts'
 import { shellContext } from './shell-context.ts'
@@ -40,6 +42,10 @@ export interface Place {
   readonly networks?: readonly string[] | undefined
 }
 
+const limits = { timeoutMs: 10_000, maxOutputBytes: 1024 * 1024 }
+/** Asks by itself where a place has no program that could. */
+const local = openLocal({ stepsDir: '/nonexistent', scripts: {}, env: {}, uid: 0, clock: systemClock })
+
 /** A context whose scripts run on dash, or on BusyBox's shell where its userland has one, in this place. */
 export function probeContext(place: Place = {}): Context {
   const { userland: programs, netns, networks = [], env = {} } = place
@@ -54,6 +60,7 @@ export function probeContext(place: Place = {}): Context {
     ...base,
     target,
     async read(operation: Operation): Promise<Outcome> {
+      if (operation.kind === 'request') return local.perform(operation, { ...limits, signal: base.signal })
       if (operation.kind !== 'script') throw new TypeError('a probe runs scripts')
       // The scripts look into the folders of administrators too, which are not part of the userland.
       const text = (scripts[operation.name] ?? '').replace('PATH="$PATH:/usr/sbin:/sbin"', '')

@@ -168,11 +168,39 @@ describe('check_ssl_certificate', () => {
     plain.close()
   })
 
-  test('names what is missing', async () => {
-    using none = userland([])
-    await expect(ask({ port: 1 }, { userland: none })).rejects.toMatchObject({
-      code: 'unsupported_target',
-      message: 'local has no openssl',
+  describe('without openssl there, by the gateway itself', () => {
+    const native = { via: 'native: the gateway itself, through its way to the target' }
+
+    test('a good certificate of an authority that the gateway does not know', async () => {
+      using none = userland([])
+      const port = await serve('good.lab.test', ['ca'])
+      expect(await ask({ port, servername: 'good.lab.test' }, { userland: none })).toMatchObject({
+        ...native,
+        names: 'good.lab.test *.lab.test 127.0.0.1 0:0:0:0:0:0:0:1',
+        name_matches: true,
+        subject: expect.stringContaining('CN=good.lab.test'),
+        issuer: 'CN=Lab CA',
+        problems: expect.stringContaining('not trusted'),
+        chain_length: 2,
+        protocol: 'TLSv1.3',
+      })
+    })
+
+    test.each([
+      ['old.lab.test', 'expired'],
+      ['self.lab.test', 'self-signed'],
+    ])('%s is %s', async (name, problem) => {
+      using none = userland([])
+      const answer = await ask({ port: await serve(name), servername: name }, { userland: none })
+      expect(answer).toMatchObject({ ...native, problems: expect.stringContaining(problem), name_matches: true })
+    })
+
+    test('a name that it is not for, and a port that shows none', async () => {
+      using none = userland([])
+      const port = await serve('good.lab.test')
+      const other = await ask({ port, servername: 'other.test' }, { userland: none })
+      expect(other).toMatchObject({ name_matches: false, problems: expect.stringContaining('not for other.test') })
+      await expect(ask({ port: 1 }, { userland: none })).rejects.toMatchObject({ code: 'operation_failed' })
     })
   })
 })

@@ -54,7 +54,12 @@ describe('dns_lookup', () => {
     })
     await expect(ask({ name: 'lab.test', type: 'MX' }, { userland: getent })).rejects.toMatchObject({
       code: 'unsupported_target',
-      message: 'local has no dig, drill, nslookup or host to ask for MX',
+      message: 'not measured: no dig, host, drill or nslookup there to ask for MX',
+    })
+    using none = userland([])
+    await expect(ask({ name: 'lab.test' }, { userland: none })).rejects.toMatchObject({
+      code: 'unsupported_target',
+      message: 'not measured: no dig, host, drill, nslookup or getent there to ask for A',
     })
   })
 })

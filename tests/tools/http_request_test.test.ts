@@ -175,13 +175,21 @@ describe('http_request_test', () => {
     })
   })
 
-  test('does not let BusyBox wget follow redirects unchecked', async () => {
+  test('asks by itself where there is neither curl nor GNU wget, and checks each redirect all the same', async () => {
+    // BusyBox wget would follow redirects unchecked.
     using programs = userland(['wget', 'timeout'], '/usr/bin/busybox')
-    const asking = ask({ url: redirect('http://169.254.169.254/') }, { userland: programs })
-    await expect(asking).rejects.toMatchObject({
-      code: 'unsupported_target',
-      message: expect.stringContaining('neither curl nor GNU wget'),
+    const place = { userland: programs }
+    const answer = await ask({ url: redirect(`http://127.0.0.1:${web.port}/end`) }, place)
+    expect(answer).toMatchObject({ status: 200, via: 'native', size_bytes: 5, type: 'text/plain', http: '1.1' })
+    expect(answer.total_ms).toBeGreaterThan(0)
+    await expect(ask({ url: redirect('http://169.254.169.254/') }, place)).rejects.toMatchObject({ code: 'denied' })
+    const secure = await tls(authority.sign('elsewhere.test', ['DNS:elsewhere.test']))
+    expect(await ask({ url: `https://localhost:${secure.port}/end` }, place)).toMatchObject({
+      status: 200,
+      via: 'native, certificate not verified',
+      certificate: expect.stringContaining('it is not for localhost'),
     })
+    await expect(ask({ url: 'http://127.0.0.1:1/' }, place)).rejects.toMatchObject({ code: 'operation_failed' })
   })
 })
 
