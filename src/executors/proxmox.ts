@@ -33,7 +33,10 @@ export function openProxmox(id: string, connection: ProxmoxConnection, clock: Cl
 }
 
 function requestOf(operation: Operation): Request {
-  if (operation.kind === 'request') return operation
+  if (operation.kind === 'request') {
+    if (operation.path.startsWith('/')) return operation
+    throw new GatewayError('invalid_input', `${JSON.stringify(operation.path.slice(0, 200))} is no path of Proxmox VE`)
+  }
   throw new GatewayError('internal', `Proxmox VE performs requests, no ${operation.kind}s`)
 }
 
