@@ -126,6 +126,7 @@ describe('prompts, resources, completion', () => {
     const client = await connected(everything)
     const { prompts } = await client.listPrompts()
     expect(prompts.map(({ name }) => name)).toEqual([
+      'fleet_review',
       'health_check',
       'investigate_high_usage',
       'network_audit',
