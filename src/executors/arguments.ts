@@ -20,6 +20,16 @@ export function checkArguments(argv: readonly string[]): void {
   }
 }
 
+/** The longest line that a login shell is given: it is one argument, and servers may add to it (`SSH_ORIGINAL_COMMAND=`). */
+const maxLineBytes = maxArgumentBytes - 1024
+
+/** @throws GatewayError invalid_input: quoted for a shell, the arguments are more than one line can hold */
+export function checkLine(line: string): void {
+  const bytes = Buffer.byteLength(line)
+  if (bytes > maxLineBytes)
+    throw tooLong(`quoted, the arguments have ${bytes} bytes; a login shell takes ${maxLineBytes} in one line`)
+}
+
 /** More than a program can be started with. */
 export const tooLong = (message: string, cause?: unknown): GatewayError =>
   new GatewayError('invalid_input', message, { hint: 'give long text on standard input', cause })

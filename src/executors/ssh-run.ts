@@ -5,6 +5,7 @@ import type { Outcome } from '../core/operation.ts'
 import { type Clock, within } from '../lib/clock.ts'
 import { follow } from '../lib/follow.ts'
 import { randomId } from '../lib/random-id.ts'
+import { checkLine } from './arguments.ts'
 import { lost, unconfirmed } from './ssh-failure.ts'
 import type { Channel, SshLink } from './ssh-link-on-demand.ts'
 import { patiently } from './ssh-patience.ts'
@@ -93,6 +94,7 @@ async function start({ link, argv, stdin, limits, mayBecomeRoot }: RemoteRun, si
   const keep =
     step === undefined ? undefined : { name: fileNameOf(step), inputBytes: Buffer.byteLength(stdin), maxOutputBytes }
   const line = wrapped({ nonce, argv, mayBecomeRoot, keep })
+  checkLine(line)
   return link.exec(line, { signal }, (channel) => {
     const [out, err] = [markedStream(nonce, maxOutputBytes), markedStream(nonce, maxOutputBytes)]
     const running = watch(channel, out, err, limits)
