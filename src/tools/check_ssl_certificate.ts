@@ -55,8 +55,9 @@ export default defineTool({
         },
       )
     }
-    const via = found.program === 'native' ? 'native: the gateway itself, through its way to the target' : 'openssl'
-    return { address, via, ...answer(found.certificate, name, context.now) }
+    const isNative = found.program === 'native'
+    const judged = { name, now: context.now, judge: isNative ? 'the gateway' : 'the target' }
+    return { address, via: isNative ? 'native' : 'openssl', ...answer(found.certificate, judged) }
   },
 })
 
@@ -83,11 +84,19 @@ async function handshake({ address, port, name }: Peer, context: Context): Promi
   return understood(parseNativeTls(outputOf(seen, 'the handshake')), 'the handshake')
 }
 
-function answer(certificate: Certificate, name: string, now: Date) {
+/** Whose authorities were asked, for which name, when. */
+interface Judged {
+  readonly name: string
+  readonly now: Date
+  readonly judge: string
+}
+
+function answer(certificate: Certificate, judged: Judged) {
+  const { now } = judged
   const { names, notBefore, notAfter, verify, isForName } = certificate
   const daysLeft = notAfter === undefined ? undefined : Math.floor((notAfter.getTime() - now.getTime()) / msPerDay)
   return withoutEmpty({
-    problems: problemsOf(certificate, name, now).join(', ') || 'none',
+    problems: problemsOf(certificate, judged).join(', ') || 'none',
     subject: certificate.subject,
     issuer: certificate.issuer,
     names: `${names.slice(0, mostNames).join(' ')}${names.length > mostNames ? ` +${names.length - mostNames}` : ''}`,
@@ -109,7 +118,7 @@ function answer(certificate: Certificate, name: string, now: Date) {
   })
 }
 
-function problemsOf(certificate: Certificate, name: string, now: Date): readonly string[] {
+function problemsOf(certificate: Certificate, { name, now, judge }: Judged): readonly string[] {
   const { notBefore, notAfter, verify, isForName, subject, issuer } = certificate
   const isExpired = notAfter !== undefined && notAfter.getTime() <= now.getTime()
   const isEarly = notBefore !== undefined && notBefore.getTime() > now.getTime()
@@ -121,6 +130,6 @@ function problemsOf(certificate: Certificate, name: string, now: Date): readonly
     isEarly ? 'not valid yet' : '',
     isSelfSigned ? 'self-signed' : '',
     isForName === false ? `not for ${name}` : '',
-    verify !== undefined && !told.includes(verify.code) ? `not trusted by the target: ${verify.text}` : '',
+    verify !== undefined && !told.includes(verify.code) ? `not trusted by ${judge}: ${verify.text}` : '',
   ].filter((problem) => problem !== '')
 }
