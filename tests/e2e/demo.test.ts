@@ -38,7 +38,7 @@ const parsed = (text: string): Record<string, unknown> => JSON.parse(text)
 test('what runs, what is wrong, what has changed; restart one container: shown, approved, done, and seen', async () => {
   const state = await ask('get_fleet_state')
   expect(state).toMatch(/107,grafana,birch/)
-  const cursor = /^cursor: (\S+)$/m.exec(state)?.[1]
+  const cursor = /^cursor: "?([\w-]+)"?$/m.exec(state)?.[1]
   expect(await ask('triage_fleet')).toMatch(/critical,"node:office\/riga",node offline/)
 
   const restart = { guest: 'grafana', action: 'reboot' }
