@@ -1,21 +1,18 @@
 import { createServer } from 'node:net'
 import { readSettings } from '../config/settings.ts'
+import { askReady, readyUrl } from '../release/ready.ts'
 import { type Finding, findingsOf } from './doctor-finding.ts'
 
-const { ok, problem } = findingsOf('port')
-
-const answersWithinMs = 3000
+const { ok, warning, problem } = findingsOf('port')
 
 /** Whether the port is free to listen on, or a gateway listens there already. */
 export async function portFindings(env: Readonly<Record<string, string | undefined>>): Promise<readonly Finding[]> {
-  const { host, port } = readSettings(env).settings.listen
+  const { listen } = readSettings(env).settings
+  const { host, port } = listen
   const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
   const code = await listening(host, port)
   if (code === undefined) return [ok(`${where} is free: no gateway runs there`)]
-  if (code === 'EADDRINUSE')
-    return (await isGateway(where))
-      ? [ok(`a gateway answers at ${where}`)]
-      : [problem(`another program has ${where}`, 'stop it, or set TAILOPS_LISTEN to another port')]
+  if (code === 'EADDRINUSE') return [await whoListens(where, readyUrl(listen))]
   const fix = code === 'EACCES' ? 'choose a port from 1024 on' : 'set TAILOPS_LISTEN to an address of this machine'
   return [problem(`${where} cannot be listened on: ${code}`, fix)]
 }
@@ -29,12 +26,13 @@ function listening(host: string, port: number): Promise<string | undefined> {
   })
 }
 
-async function isGateway(where: string): Promise<boolean> {
-  const everywhere = where.replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:')
-  try {
-    const reply = await fetch(`http://${everywhere}/healthz`, { signal: AbortSignal.timeout(answersWithinMs) })
-    return (await reply.text()) === 'ok\n'
-  } catch {
-    return false
-  }
+async function whoListens(where: string, url: string): Promise<Finding> {
+  const answer = await askReady(url)
+  if (answer === 'ready') return ok(`a gateway answers at ${where}`)
+  if (answer === 'not ready')
+    return warning(
+      `a gateway listens at ${where}, but it is not ready`,
+      'its log tells why: journalctl -u tailops -n 50',
+    )
+  return problem(`another program has ${where}`, 'stop it, or set TAILOPS_LISTEN to another port')
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { readSettings } from '../config/settings.ts'
-import type { CliCommand, World } from './command.ts'
+import { askReady, readyUrl } from '../release/ready.ts'
+import type { CliCommand } from './command.ts'
 
 const usage = `tailops health [--wait SECONDS]
 
@@ -9,7 +10,6 @@ Asks the service of this machine whether it is ready: GET /readyz at TAILOPS_LIS
 Exit codes: 0 ready, 1 not ready or nobody listens.`
 
 const tryAgainMs = 100
-const answerWithinMs = 2000
 
 /** `tailops health`: one question, for installers and monitors on machines that may have no curl. */
 const health: CliCommand = {
@@ -20,12 +20,12 @@ const health: CliCommand = {
       world.terminal.err(`tailops health: --wait takes whole seconds, not ${JSON.stringify(values.wait)}\n\n${usage}\n`)
       return 2
     }
-    const url = readyUrl(world)
+    const url = readyUrl(readSettings(world.env).settings.listen)
     const until = world.clock.elapsedMs() + Number(values.wait) * 1000
-    let answer = await ask(url)
+    let answer = await askReady(url)
     while (answer !== 'ready' && world.clock.elapsedMs() < until) {
       await world.clock.sleep(tryAgainMs)
-      answer = await ask(url)
+      answer = await askReady(url)
     }
     world.terminal.out(`${answer}: ${url}\n`)
     return answer === 'ready' ? 0 : 1
@@ -33,21 +33,3 @@ const health: CliCommand = {
 }
 
 export default health
-
-function readyUrl({ env }: World): string {
-  const { host, port } = readSettings(env).settings.listen
-  // Who listens everywhere is asked on loopback.
-  const asked = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `http://${asked.includes(':') ? `[${asked}]` : asked}:${port}/readyz`
-}
-
-async function ask(url: string): Promise<'ready' | 'not ready' | 'another program answers' | 'no answer'> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(answerWithinMs), redirect: 'manual' })
-    const text = (await response.text()).trim()
-    if (response.status === 503 && text === 'not ready') return 'not ready'
-    return response.ok && text === 'ready' ? 'ready' : 'another program answers'
-  } catch {
-    return 'no answer'
-  }
-}

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { defaultConfigPath, readSettings } from '../config/settings.ts'
 import { placesOf } from '../release/executable.ts'
+import { readyUrl } from '../release/ready.ts'
 import { findService, type Service } from '../release/service.ts'
 import type { Progress } from '../release/steps.ts'
 import type { Installation } from '../release/update.ts'
@@ -45,7 +46,7 @@ export async function installationAt(options: InstallationOptions, world: World)
     },
     service,
     health: {
-      url: `http://${reachable(settings.listen.host)}:${settings.listen.port}/readyz`,
+      url: readyUrl(settings.listen),
       clock,
       withinMs: patience.readyMs,
       settleMs: patience.settleMs,
@@ -72,11 +73,4 @@ function configOf(env: World['env'], { user }: World): string | undefined {
   const uid = Number(user.replace(/^cli:/, ''))
   const path = defaultConfigPath(env, { uid, home: env['HOME'] ?? '/', exists: existsSync })
   return existsSync(path) ? path : undefined
-}
-
-/** Where one that listens on every address is asked. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -1,7 +1,6 @@
-import { get } from 'node:http'
 import { GatewayError } from '../core/errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import { readCapped } from '../lib/read-capped.ts'
+import { askReady } from './ready.ts'
 import type { Service } from './service.ts'
 
 /** How a service shows that it works. */
@@ -16,7 +15,6 @@ export interface Health {
 }
 
 const lookEveryMs = 200
-const answerWithinMs = 2000
 
 /** The service becomes ready and stays so: the same process, not one that dies and is started again. @throws GatewayError operation_failed */
 export async function waitUntilHealthy(service: Service, health: Health): Promise<void> {
@@ -39,21 +37,8 @@ export async function waitUntilHealthy(service: Service, health: Health): Promis
 
 async function unfitBecause(service: Service, { url }: Health): Promise<string | undefined> {
   if (!(await service.look()).active) return `${service.unit} is not active`
-  return await unreadyBecause(url)
-}
-
-/** Not by fetch, which would send this machine's own address to the proxy of the environment. */
-function unreadyBecause(url: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const request = get(url, { signal: AbortSignal.timeout(answerWithinMs) }, (response) => {
-      const { statusCode: status } = response
-      readCapped(response, 100).then(
-        ({ text }) => resolve(status === 200 && text.trim() === 'ready' ? undefined : `it answers ${status}`),
-        (error) => resolve(String(error)),
-      )
-    })
-    request.on('error', (error) => resolve(error.message))
-  })
+  const answer = await askReady(url)
+  return answer === 'ready' ? undefined : answer
 }
 
 const unhealthy = (what: string): GatewayError =>

@@ -208,11 +208,13 @@ test('a target that never answers does not hold the report', async () => {
 
 test('the port is free, ours, or another program has it', async () => {
   expect((await portFindings({ TAILOPS_LISTEN: '127.0.0.1:0' }))[0]?.level).toBe('ok')
-  const gateway = createServer((_, reply) => reply.end('ok\n'))
+  const gateway = createServer((_, reply) => reply.end('ready\n'))
+  const busy = createServer((_, reply) => reply.writeHead(503).end('not ready\n'))
   const stranger = createPlainServer((socket) => socket.destroy())
   try {
     for (const [server, level] of [
       [gateway, 'ok'],
+      [busy, 'warning'],
       [stranger, 'problem'],
     ] as const) {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -221,8 +223,7 @@ test('the port is free, ours, or another program has it', async () => {
       expect((await portFindings({ TAILOPS_LISTEN: `127.0.0.1:${port}` }))[0]?.level).toBe(level)
     }
   } finally {
-    gateway.close()
-    stranger.close()
+    for (const server of [gateway, busy, stranger]) server.close()
   }
 })
 
