@@ -624,15 +624,19 @@ tell() {
 
 uninstall() {
   if [ -n "$dry" ]; then
-    say "This would be removed: $unit, $bin${purge:+, $config_dir, $state_dir, the user $user}"
+    say "This would be removed: $unit, $bin and what updates left beside it${purge:+, $config_dir, $state_dir, the user $user}"
     return
   fi
   [ -z "$purge" ] || sure
   begin
   opened=
   if [ -n "$booted" ]; then systemctl --quiet disable --now "$unit" 2>/dev/null </dev/null || true; else systemctl --quiet disable "$unit" 2>/dev/null || true; fi
-  rm -f "$unit_file" "$bin" "$bin.previous" "$bin.next"
+  rm -f "$unit_file" "$bin"
+  # What tailops update keeps there, and what one that was cut off has left.
+  rm -f "$bin.previous" "$bin.previous.new" "$bin.next" "$bin.update-pending" "$bin.update-lock" "$bin.update-lock-journal"
   [ -z "$purge" ] || rm -rf "$unit_file.d" "$config_dir" "$state_dir"
+  # Folders that --prefix made, when nothing else is in them.
+  [ "$prefix" = /usr/local ] || rmdir "$bin_dir" "$prefix" 2>/dev/null || true
   reload_units
   [ -z "$purge" ] || remove_user
   rm -rf "$run"
