@@ -16,7 +16,7 @@ import { functionLengths, readSources, type Source } from './architecture/source
 const floors = [
   ['lib'],
   ['core', 'formats', 'scripts'],
-  ['config', 'executors', 'fleet', 'state', 'demo', 'release'],
+  ['config', 'executors', 'fleet', 'guests', 'state', 'demo', 'release'],
   ['tools', 'gateway'],
   ['server', 'cli'],
   ['gateway-targets.ts'],

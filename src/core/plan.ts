@@ -17,6 +17,8 @@ export interface Plan {
 export interface Step {
   readonly do: Operation
   readonly undo?: Operation | undefined
+  /** What must come true after `undo`, or taking it back has failed. */
+  readonly undoUntil?: Until | undefined
   /** What must come true after `do`, or the step has failed. */
   readonly until?: Until | undefined
   /** A cancelled call may stop it half-way. Left out: it runs to its end. */

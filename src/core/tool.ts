@@ -38,6 +38,8 @@ export interface Action<Input extends z.ZodObject = z.ZodObject, Output extends 
   extends Declaration<Input, Output> {
   /** The most a call of it can harm; `riskOf` gives this call's. */
   readonly risk: 'write' | 'destructive'
+  /** What it changes can be a guest of a Proxmox cluster: callers may ask for `snapshot_first`, a snapshot that a failure goes back to. */
+  readonly restorePoint?: true
   riskOf?(input: z.output<Input>, target: Target): Risk
   plan(input: z.output<Input>, context: Context): Promise<Plan>
   /** The answer, from what was planned and what the steps returned. Pure. */

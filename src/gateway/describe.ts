@@ -1,13 +1,13 @@
 import type { Operation } from '../core/operation.ts'
 
-/** An operation in words, for people: `systemctl restart -- nginx.service`, `POST /jobs/1`, `write/replace-file /etc/motd`. */
+/** An operation in words, for people: `systemctl restart -- nginx.service`, `POST /jobs/1 priority=3`, `write/replace-file /etc/motd`. */
 export function describe(operation: Operation): string {
   const on = operation.on === undefined ? '' : ` on ${operation.on}`
   switch (operation.kind) {
     case 'command':
       return `${operation.argv.map(shown).join(' ')}${on}`
     case 'request':
-      return `${operation.method} ${operation.path}${on}`
+      return [`${operation.method} ${operation.path}${on}`, ...parameters(operation.body)].join(' ')
     case 'script':
       return `${[operation.name, ...operation.args.map(shown)].join(' ')}${on}`
   }
@@ -16,4 +16,13 @@ export function describe(operation: Operation): string {
 const shown = (arg: string): string => {
   const short = arg.length > 120 ? `${arg.slice(0, 120)}…` : arg
   return /^[\w@%+=:,./-]+$/.test(short) ? short : JSON.stringify(short)
+}
+
+/** What a request sends, each by name: plain values of names that tell of no secret. */
+const parameters = (body: unknown): readonly string[] => {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return []
+  return Object.entries(body).map(([name, value]) => {
+    const isPlain = typeof value !== 'object' && !/pass|secret|token|credential|auth|private/i.test(name)
+    return `${name}=${isPlain ? shown(String(value)) : '…'}`
+  })
 }

@@ -144,7 +144,10 @@ async function undoAll(
       ends[index] = { ...before, note: joined(before.note, 'it cannot be undone') }
       continue
     }
-    const undone = await performStep({ performance, target, index, phase: 'undo' }, { do: step.undo })
+    const undone = await performStep(
+      { performance, target, index, phase: 'undo' },
+      { do: step.undo, until: step.undoUntil },
+    )
     ends[index] = {
       ...before,
       state: undoState(undone.state),

@@ -1,17 +1,11 @@
 import { z } from 'zod'
-import type { Context } from '../core/context.ts'
-import { GatewayError } from '../core/errors.ts'
 import { get, type Outcome, post } from '../core/operation.ts'
 import type { Plan, Step, Until } from '../core/plan.ts'
-import { askProxmox } from '../core/proxmox-ask.ts'
-import { guestNamed, guestPath, guestRule } from '../core/proxmox-guest.ts'
-import { proxmoxData } from '../core/proxmox-reply.ts'
+import { guestPath, guestRule } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
-import { guestStatusReply, stateOf } from '../formats/proxmox-guest-detail.ts'
-import { clusterResources, type GuestRow, type NodeRow, resourcesReply } from '../formats/proxmox-resources.ts'
-import { clusterStatus, clusterStatusReply } from '../formats/proxmox-status.ts'
 import { withoutEmpty } from '../formats/rows.ts'
-import { parseJson } from '../lib/json.ts'
+import { type GuestNow, guestNow, refusal } from '../guests/guest-now.ts'
+import { taskEnd } from '../guests/task-end.ts'
 
 /** What the node may need beyond the guest's own time: 10 s for a lock, and the work itself. */
 const nodeMs = 60_000
@@ -44,30 +38,17 @@ export default defineTool({
   }),
   async plan({ guest: wanted, action, timeout_s, force }, context) {
     if (force && action !== 'shutdown') throw refusal('force goes with shutdown only', 'leave it out, or use shutdown')
-    const { guests, nodes } = clusterResources(await askProxmox(context, '/cluster/resources', resourcesReply))
-    const found = guestNamed(guests, wanted, context.target.id)
-    requireNode(found, action, nodes)
-    const { isManaged, ...now } = await stateNow(found, action, context)
-    const { vmid, kind, node } = found
-    const name = now.name ?? found.name ?? String(vmid)
-    const basis = {
-      cluster: context.target.id,
-      vmid,
-      kind,
-      node,
-      name,
-      status: now.status,
-      ...(isManaged && { ha: true }),
-    }
-    if (isAlready(action, now.status))
-      return { summary: `${name} (${vmid}) is already ${now.status}`, basis, steps: [] }
-    refuseImpossible(action, `${name} (${vmid})`, { kind, status: now.status })
+    const notTemplates = 'clone it, and use the clone'
+    const guest = await guestNow(context, wanted, { to: action, needsQuorum: action === 'start', notTemplates })
+    const { title, kind, vmid, node, name, status, isManaged, basis } = guest
+    if (isAlready(action, status)) return { summary: `${title} is already ${status}`, basis, steps: [] }
+    refuseImpossible(action, title, guest)
     const how = force ? `, powered off after ${timeout_s} s` : ''
     const carrier = isManaged ? '; its HA manager carries it out' : ''
     return {
-      summary: `${action} ${name} (${kind} ${vmid} on ${node} of ${context.target.id}, now ${now.status})${how}${carrier}`,
+      summary: `${action} ${name} (${kind} ${vmid} on ${node} of ${context.target.id}, now ${status})${how}${carrier}`,
       basis,
-      steps: [stepOf(found, { action, timeoutS: timeout_s, force, isManaged })],
+      steps: [stepOf(guest, { action, timeoutS: timeout_s, force })],
     }
   },
   report({ basis, steps }: Plan, outcomes: readonly Outcome[]) {
@@ -83,56 +64,6 @@ export default defineTool({
   },
 })
 
-/** @throws GatewayError unreachable */
-function requireNode(
-  { vmid, name, kind, node, status }: GuestRow,
-  action: GuestAction,
-  nodes: readonly NodeRow[],
-): void {
-  const isOffline = nodes.some((one) => one.node === node && one.status === 'offline')
-  if (!isOffline && status !== 'unknown') return
-  throw new GatewayError('unreachable', `cannot ${action} ${name ?? kind} (${vmid}): its node ${node} is offline`, {
-    hint: `bring ${node} back first; proxmox_list_nodes shows how the nodes stand`,
-  })
-}
-
-interface StateNow {
-  readonly name: string | undefined
-  readonly status: string
-  readonly isManaged: boolean
-}
-
-/** Asks the guest's own node; its status in the list of resources is up to 10 s old. @throws GatewayError */
-async function stateNow(guest: GuestRow, action: GuestAction, { read }: Context): Promise<StateNow> {
-  const { vmid, node, kind } = guest
-  const title = `${guest.name ?? kind} (${vmid})`
-  const asked = await read(get(`${guestPath(guest)}/status/current`))
-  const current = proxmoxData(asked, guestStatusReply, `the status of ${title}`)
-  if (guest.template === true || current.template === 1)
-    throw refusal(`cannot ${action} ${title}: it is a template`, 'clone it, and use the clone')
-  if (current.lock !== undefined)
-    throw new GatewayError('busy', `cannot ${action} ${title}: it is locked (${current.lock})`, {
-      hint: `wait for the task that holds it; one left over is taken off by root on ${node}: ${kind === 'lxc' ? 'pct' : 'qm'} unlock ${vmid}`,
-    })
-  const isManaged = current.ha?.managed === 1
-  if (action === 'start' || isManaged) await requireQuorum(`cannot ${action} ${title}`, read)
-  return { name: current.name, status: stateOf(current), isManaged }
-}
-
-/** Who may not read the status of the cluster is told by the start itself. */
-async function requireQuorum(what: string, read: Context['read']): Promise<void> {
-  const outcome = await read(get('/cluster/status'))
-  if (outcome.status === 403) return
-  const { quorate, nodes } = clusterStatus(proxmoxData(outcome, clusterStatusReply, 'the status of the cluster'))
-  if (quorate) return
-  const online = nodes.filter((node) => node.online).length
-  throw new GatewayError('operation_failed', `${what}: no quorum, ${online} of ${nodes.length} nodes are online`, {
-    hint: 'bring nodes back first; without quorum a running guest can only be stopped',
-  })
-}
-
-const refusal = (message: string, hint: string) => new GatewayError('invalid_input', message, { hint })
-
 function isAlready(action: GuestAction, status: string): boolean {
   if (action === 'start') return status === 'running'
   if (action === 'suspend') return status === 'paused'
@@ -142,7 +73,7 @@ function isAlready(action: GuestAction, status: string): boolean {
 function refuseImpossible(
   action: GuestAction,
   title: string,
-  { kind, status }: { readonly kind: 'lxc' | 'qemu'; readonly status: string },
+  { kind, status }: Pick<GuestNow, 'kind' | 'status'>,
 ): void {
   if (kind === 'lxc' && (action === 'suspend' || action === 'resume'))
     throw refusal(
@@ -161,11 +92,10 @@ interface Wanted {
   readonly action: GuestAction
   readonly timeoutS: number
   readonly force: boolean
-  readonly isManaged: boolean
 }
 
 /** Nothing takes it back: what failed has not changed the guest, and a lost shutdown is no reason to start anything. */
-function stepOf(guest: GuestRow, { action, timeoutS, force, isManaged }: Wanted): Step {
+function stepOf(guest: GuestNow, { action, timeoutS, force }: Wanted): Step {
   const waits = action === 'shutdown' || action === 'reboot'
   const body = waits ? { timeout: timeoutS, ...(force && { forceStop: true }) } : undefined
   const timeoutMs = nodeMs + (waits ? timeoutS * 1000 : 0)
@@ -176,7 +106,7 @@ function stepOf(guest: GuestRow, { action, timeoutS, force, isManaged }: Wanted)
     read,
     path: isPause ? 'body.data.qmpstatus' : 'body.data.status',
     equals: ends[action],
-    withinMs: isManaged ? haWithinMs + (waits ? timeoutS * 1000 : 0) : settledWithinMs,
+    withinMs: guest.isManaged ? haWithinMs + (waits ? timeoutS * 1000 : 0) : settledWithinMs,
   }
   return { do: { ...post(`${guestPath(guest)}/status/${action}`, body), timeoutMs }, until }
 }
@@ -188,12 +118,4 @@ const ends: Readonly<Record<GuestAction, string>> = {
   reboot: 'running',
   suspend: 'paused',
   resume: 'running',
-}
-
-const taskReply = z.object({ exitstatus: z.string() })
-
-/** Said only where it is more than OK. */
-function taskEnd(outcome: Outcome | undefined): string | undefined {
-  const ended = taskReply.safeParse(parseJson(outcome?.output ?? ''))
-  return ended.success && ended.data.exitstatus !== 'OK' ? outcome?.errorOutput.slice(0, 500) : undefined
 }
