@@ -5,6 +5,7 @@
 typedef unsigned long size_t;
 
 extern long syscall(long number, ...);
+extern unsigned long strtoul(const char *text, char **end, int base);
 extern size_t strftime_l(char *to, size_t size, const char *format, const void *time, void *locale);
 
 char __libc_single_threaded = 0;
@@ -33,3 +34,8 @@ unsigned arc4random(void) {
 size_t __strftime_l(char *to, size_t size, const char *format, const void *time, void *locale) {
   return strftime_l(to, size, format, time, locale);
 }
+
+/* The libstdc++ of GCC 13 and newer. Nothing here reads or prints numbers of 128 bits. */
+unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return strtoul(text, end, base); }
+int strfromf128(void) { return 0; }
+int strtof128(void) { return 0; }
