@@ -9,13 +9,13 @@ import { manyHosts } from './hosts.ts'
 import { load } from './load.ts'
 import { keepSections, type Section } from './report.ts'
 import { ask, makePlace, type Place, type Running, startHttp } from './servers.ts'
-import { memorySlope } from './slope.ts'
+import { soak } from './soak.ts'
 import { coldStart } from './start.ts'
 import { tokenCosts } from './tokens.ts'
 
 /**
- * `bun run bench` measures all and writes bench/results.md. `--quick` is shorter; `--only machines` and `--only fleet`
- * measure that part and replace its sections alone.
+ * `bun run bench` measures all and writes bench/results.md. `--quick` is shorter; `--only machines`, `--only fleet` and
+ * so on measure that part and replace its sections alone.
  */
 process.chdir(resolve(import.meta.dirname, '..'))
 const quick = process.argv.includes('--quick')
@@ -28,6 +28,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
     { title: 'Containers', text: await containerLists() },
   ],
   fleet: () => fleetSections(quick),
+  soak: async () => [{ title: 'Memory over many calls', text: await soak(quick ? 20_000 : 200_000) }],
 }
 
 async function main(): Promise<void> {
@@ -71,10 +72,6 @@ async function overHttp(place: Place): Promise<readonly Section[]> {
     return [
       { title: 'Calls over HTTP', text: `${idle}\n\n${await loads(tailops, bare)}` },
       { title: 'Tokens (o200k)', text: await tokenCosts(tailops) },
-      {
-        title: 'Memory over many calls',
-        text: await memorySlope(tailops, await trivialTool(tailops), quick ? 10_000 : 100_000),
-      },
     ]
   } finally {
     for (const side of sides) await side.stop()
