@@ -1,6 +1,7 @@
 import type { Caller } from './access.ts'
 import { ApiError, badParameters } from './api-error.ts'
-import { type Call, type Method, type Parameter, poolOf } from './method.ts'
+import type { Call, Method, Parameter } from './method.ts'
+import { lackOf } from './permission.ts'
 import type { World } from './world.ts'
 
 /** A request as the API sees it, `/api2/json` taken off its path. */
@@ -139,7 +140,7 @@ function ticketOf(cookie: string): string | undefined {
 
 /** @throws ApiError 403 when the caller may not call this. */
 function admit({ permissions, refusesTokens }: Method, call: Call): void {
-  const { caller, world } = call
+  const { caller } = call
   if (refusesTokens && caller.token !== undefined) {
     throw denied(`URI '${call.path}' not available with API token, need proper ticket.\n`)
   }
@@ -148,15 +149,11 @@ function admit({ permissions, refusesTokens }: Method, call: Call): void {
     if (caller.user !== 'root@pam') throw denied('user != root@pam')
     return
   }
-  const [, pattern, wanted, any] = permissions.check
-  const path = pattern.replace(/\{(\w+)\}/g, (_, name: string) => String(call.params[name] ?? ''))
-  const held = world.access.privileges(caller, path, poolOf(world, path))
-  const missing = wanted.filter((privilege) => !held.has(privilege))
-  if (any === 'any' && missing.length === wanted.length) throw denied(`${path}, ${wanted.join('|')}`)
-  if (any === undefined && missing[0] !== undefined) throw denied(`${path}, ${missing[0]}`)
+  const lacking = lackOf(permissions.check, call)
+  if (lacking !== undefined) throw denied(lacking)
 }
 
-const denied = (what: string) => new ApiError(403, `Permission check failed (${what})`)
+const denied = (what: string) => new ApiError(403, `Permission check failed${what === '' ? '' : ` (${what})`}`)
 
 /** Why the node that a path names cannot be reached from here, if it cannot. @throws ApiError for a name that no node has */
 function proxyFailure(world: World, at: string, name: string): ApiReply | undefined {

@@ -7,12 +7,23 @@ import type { World } from './world.ts'
 /** One parameter; repeated ones make a list. */
 export type Parameter = string | readonly string[]
 
+/** Privileges on a path, as the official schema says it: all of them, or with `'any', 1` one; `require_param`: only for calls that have this parameter. */
+export type PathCheck =
+  | readonly ['perm', string, readonly string[]]
+  | readonly ['perm', string, readonly string[], 'any', 1]
+  | readonly ['perm', string, readonly string[], 'require_param', string]
+
+/** Checks of which all must hold, or one. */
+export type JoinedCheck = readonly ['and' | 'or', ...Check[]]
+
+export type Check = PathCheck | JoinedCheck
+
 /** Who may call a method, in the words of the official schema. Without it: root@pam with a ticket. */
 export interface Permissions {
   /** `all`: everybody who is logged in; `world`: everybody. */
   readonly user?: 'all' | 'world'
-  /** `['perm', '/vms/{vmid}', ['VM.Audit']]`, or with `'any', 1`: one of them is enough. */
-  readonly check?: readonly ['perm', string, readonly string[]] | readonly ['perm', string, readonly string[], 'any', 1]
+  /** `['perm', '/vms/{vmid}', ['VM.Audit']]` */
+  readonly check?: Check
 }
 
 /** A call of a method, after it was admitted. */
