@@ -110,7 +110,7 @@ function mayRead(call: Call, { vmid }: Volume): boolean {
   return may(call, `/vms/${vmid}`, 'VM.Backup') || may(call, `/vms/${vmid}`, 'VM.Audit')
 }
 
-function volumeEntry(volume: Volume) {
+function volumeEntry({ holds: _, ...volume }: Volume) {
   const { content: kind, volid } = volume
   const [, subtype] = /vzdump-(lxc|qemu)-/.exec(volid) ?? []
   const disk = kind === 'images' || kind === 'rootdir' ? { parent: null, used: volume.size } : {}

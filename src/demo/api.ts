@@ -1,9 +1,11 @@
 import { accessMethods } from './api-access.ts'
 import { agentMethods } from './api-agent.ts'
 import { clusterMethods } from './api-cluster.ts'
+import { createMethods } from './api-create.ts'
 import { guestMethods } from './api-guests.ts'
 import { nodeMethods } from './api-nodes.ts'
 import { powerMethods } from './api-power.ts'
+import { snapshotMethods } from './api-snapshots.ts'
 import { storageMethods } from './api-storage.ts'
 import { taskMethods } from './api-tasks.ts'
 import type { Method } from './method.ts'
@@ -13,8 +15,10 @@ export const methods: readonly Method[] = [
   ...clusterMethods,
   ...guestMethods,
   ...agentMethods,
+  ...createMethods,
   ...nodeMethods,
   ...powerMethods,
+  ...snapshotMethods,
   ...storageMethods,
   ...taskMethods,
   ...accessMethods,

@@ -72,7 +72,7 @@ const haOf = ({ hastate }: Guest) => (hastate === undefined ? { managed: 0 } : {
 
 /** A guest's configuration with its digest. */
 export function configOf(guest: Guest): Readonly<Record<string, string | number | undefined>> {
-  const { kind, name, tags, lock, template, cpus, memory, config, snapshots } = guest
+  const { kind, name, tags, lock, template, cpus, memory, config } = guest
   const mib = Math.round(memory / 1024 ** 2)
   const container = { hostname: name, memory: mib, swap: 0, arch: 'amd64', ostype: 'debian' }
   const machine = { name, cores: cpus, memory: String(mib), ostype: 'l26', boot: 'order=scsi0;net0' }
@@ -81,22 +81,29 @@ export function configOf(guest: Guest): Readonly<Record<string, string | number 
     tags,
     lock,
     template: template ? 1 : undefined,
-    parent: snapshots.at(-1)?.name,
+    parent: standsOn(guest),
     ...config,
   }
   return { ...whole, digest: createHash('sha1').update(canonicalJson(whole)).digest('hex') }
 }
 
+/** The snapshot that a guest stands on. */
+export const standsOn = ({ snapshots, standsOn: said }: Pick<Guest, 'snapshots' | 'standsOn'>): string | undefined =>
+  (said === undefined ? snapshots.at(-1) : snapshots.find(({ name }) => name === said))?.name
+
 /** A guest's snapshots; the last entry is the present. */
 export function snapshotsOf(guest: Guest) {
   const { kind, status, snapshots } = guest
-  const vmstate = kind === 'qemu' ? { vmstate: 0 } : {}
   const now = {
     name: 'current',
     description: 'You are here!',
     running: status === 'running' ? 1 : 0,
     digest: configOf(guest)['digest'],
-    parent: snapshots.at(-1)?.name,
+    parent: standsOn(guest),
   }
-  return [...snapshots.map((snapshot) => ({ ...snapshot, ...vmstate })), now]
+  const shown = snapshots.map(({ name, snaptime, description, parent, vmstate }) => {
+    const memory = kind === 'qemu' ? { vmstate: vmstate === true ? 1 : 0 } : {}
+    return { name, snaptime, description, parent, ...memory }
+  })
+  return [...shown, now]
 }

@@ -7,6 +7,10 @@ export interface Snapshot {
   readonly snaptime: number
   readonly description: string
   readonly parent?: string | undefined
+  /** The guest as it was then, which a rollback brings back. */
+  readonly holds?: Pick<Guest, 'name' | 'tags' | 'cpus' | 'memory' | 'diskSize' | 'usedDisk' | 'config'> | undefined
+  /** Whether it holds the memory of a virtual machine: a rollback resumes it. */
+  readonly vmstate?: boolean | undefined
 }
 
 /** One container or virtual machine. Sizes in bytes. */
@@ -34,6 +38,8 @@ export interface Guest {
   /** The keys of its configuration that stand nowhere else: `{onboot: 1, net0: "name=eth0,bridge=vmbr0"}`. */
   readonly config: Readonly<Record<string, string | number>>
   readonly snapshots: readonly Snapshot[]
+  /** The snapshot that it stands on, or a name that is none of them: on none. The last one when nothing is said. */
+  readonly standsOn?: string | undefined
   /** `192.0.2.101/24` */
   readonly addresses: readonly string[]
   /** Whether the agent inside a virtual machine answers. */

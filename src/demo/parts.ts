@@ -1,3 +1,5 @@
+import type { Guest } from './guest.ts'
+
 /** What a host of a cluster is doing: `hanging` takes connections and never answers. */
 export type NodeState = 'online' | 'offline' | 'hanging'
 
@@ -42,6 +44,8 @@ export interface Volume {
   readonly vmid?: number | undefined
   readonly notes?: string | undefined
   readonly protected?: boolean | undefined
+  /** Of a backup: the guest as it was. */
+  readonly holds?: Guest | undefined
 }
 
 /** A storage; one that is not shared exists once on every node, with its own use and content. */

@@ -16,6 +16,10 @@ export interface TaskPlan {
   readonly never?: boolean | undefined
   /** The exit status in place of OK: `WARNINGS: 1`. */
   readonly exitstatus?: string | undefined
+  /** What its guest is locked with while it runs: `backup`. Others are refused then, they do not wait. */
+  readonly lock?: string | undefined
+  /** Takes back what was to be seen while it ran, when it fails. */
+  readonly failed?: (() => void) | undefined
   /** Log lines before the last one, in order. */
   readonly log?: readonly string[] | undefined
   /** Changes the world at the end; what it returns is written into the log of effects. A throw fails the task. */
@@ -92,10 +96,19 @@ export class Tasks {
     return [...this.#all.values()].reverse()
   }
 
-  /** When the last task on this guest that runs now will have ended; in the past when none runs. */
+  /** When the last task that runs now and makes others wait for this guest will have ended; in the past when none does. */
   freeAt(vmid: number): number {
-    const ends = [...this.#running.values()].filter(({ id }) => id === String(vmid)).map(({ endsAt }) => endsAt)
+    const ends = this.#runningOf(vmid).flatMap(({ plan, endsAt }) => (plan.lock === undefined ? [endsAt] : []))
     return Math.max(Number.NEGATIVE_INFINITY, ...ends)
+  }
+
+  /** What the tasks that run now have locked this guest with. */
+  lockOf(vmid: number): string | undefined {
+    return this.#runningOf(vmid).find(({ plan }) => plan.lock !== undefined)?.plan.lock
+  }
+
+  #runningOf(vmid: number): readonly Task[] {
+    return [...this.#running.values()].filter(({ id }) => id === String(vmid))
   }
 
   runningOn(node: string): readonly Task[] {
@@ -107,6 +120,11 @@ export class Tasks {
     if (this.#running.size === 0) return
     const due = [...this.#running.values()].filter(({ endsAt }) => endsAt <= now)
     for (const task of due.sort((a, b) => a.endsAt - b.endsAt)) ended(task)
+  }
+
+  /** Its work is over: it keeps nobody out any more. */
+  release({ upid }: Task): void {
+    this.#running.delete(upid)
   }
 
   /** Writes down how a task ended. */

@@ -96,12 +96,18 @@ export class World {
 
   guests(): readonly Guest[] {
     this.settle()
-    return [...this.#guests.values()]
+    return [...this.#guests.values()].map((guest) => this.#locked(guest))
   }
 
   guest(vmid: number): Guest | undefined {
     this.settle()
-    return this.#guests.get(vmid)
+    const guest = this.#guests.get(vmid)
+    return guest && this.#locked(guest)
+  }
+
+  #locked(guest: Guest): Guest {
+    const lock = guest.lock ?? this.tasks.lockOf(guest.vmid)
+    return lock === guest.lock ? guest : { ...guest, lock }
   }
 
   nodes(): readonly PveNode[] {
@@ -198,6 +204,7 @@ export class World {
 
   #finish(task: Task): void {
     const at = task.endsAt
+    this.tasks.release(task)
     try {
       if (task.plan.fails !== undefined) throw new ApiError(500, task.plan.fails)
       const done = task.plan.apply?.(at)
@@ -210,6 +217,7 @@ export class World {
 
   #failed(task: Task, why: string): void {
     this.tasks.end(task, why, task.endsAt)
+    task.plan.failed?.()
     this.#note(task, task.endsAt, { effect: `failed: ${why}`, vmid: task.id === '' ? undefined : Number(task.id) })
   }
 

@@ -61,6 +61,7 @@ function readablePaths(world: World): readonly Asked[] {
 function askedOf(template: string, subject: Readonly<Record<string, string>>): Asked {
   const asked = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(subject[name] ?? ''))
   const params: Record<string, string> = template.endsWith('rrddata') ? { timeframe: 'hour' } : {}
+  if (template.endsWith('/feature')) params['feature'] = 'snapshot'
   if (template.endsWith('exec-status')) params['pid'] = '101'
   return { template, asked, params, mayFail: subject['state'] === 'offline' || template.includes('/agent/') }
 }
@@ -70,7 +71,10 @@ function subjectsOf(world: World, path: string): readonly Readonly<Record<string
   const stateOf = (name: string): string => world.node(name)?.state ?? ''
   if (path.includes('{vmid}')) {
     const guests = world.guests().filter((guest) => guest.kind === kind)
-    return guests.map(({ vmid, node }) => ({ vmid: String(vmid), node, state: stateOf(node) }))
+    return guests.flatMap(({ vmid, node, snapshots }) => {
+      const guest = { vmid: String(vmid), node, state: stateOf(node) }
+      return path.includes('{snapname}') ? snapshots.map(({ name }) => ({ ...guest, snapname: name })) : [guest]
+    })
   }
   if (path.includes('{upid}')) return world.tasks.list().map(({ upid, node }) => ({ upid, node, state: stateOf(node) }))
   if (path.includes('{poolid}')) return [...world.pools.keys()].map((poolid) => ({ poolid }))
