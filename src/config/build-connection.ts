@@ -9,6 +9,7 @@ import type {
   ProxmoxConnection,
   SshConnection,
 } from '../core/connection.ts'
+import type { GuestOfCluster } from '../core/guest-of-cluster.ts'
 import type { RawTarget } from './schema.ts'
 
 /** Where relative paths of the file count from. */
@@ -53,8 +54,14 @@ function ssh(id: string, { connection: given = {} }: RawOf<'ssh'>, folders: Fold
     knownHosts: whole(given.known_hosts, folders),
     acceptNew: given.accept_new ?? false,
     jump: given.jump,
+    guest: guestOf(given.guest),
     connectTimeoutMs: milliseconds(given.timeout),
   }
+}
+
+function guestOf(id: string | undefined): GuestOfCluster | undefined {
+  const [, cluster, vmid] = /^pve:([^/]+)\/(\d+)$/.exec(id ?? '') ?? []
+  return cluster === undefined ? undefined : { cluster, vmid: Number(vmid) }
 }
 
 function docker({ connection: given = {} }: RawOf<'docker'>, folders: Folders): DockerConnection {

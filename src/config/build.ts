@@ -1,4 +1,4 @@
-import { type Constraints, defaultConstraints } from '../core/target.ts'
+import { type Constraints, defaultConstraints, type GuestProbe } from '../core/target.ts'
 import { connectionOf, defaultDockerSocket, type Folders } from './build-connection.ts'
 import type { RawTarget } from './schema.ts'
 import type { ConfiguredTarget } from './targets-config.ts'
@@ -23,12 +23,29 @@ export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundi
     segment: raw.metadata?.segment ?? surroundings.segment,
     cluster: raw.executor === 'proxmox' ? id : undefined,
     prefixes: connection.kind === 'proxmox' ? connection.prefixes : undefined,
+    guest: connection.kind === 'ssh' ? connection.guest : undefined,
+    guestProbes: raw.executor === 'proxmox' ? probesOf(raw.probes) : undefined,
     endpoints: connection.kind === 'http' ? connection.endpoints : undefined,
     registries: connection.kind === 'docker' ? connection.registries : undefined,
     connection,
   }
   return [target, ...dockerWithin(target, surroundings.declared)]
 }
+
+function probesOf(raw: RawProbes): readonly GuestProbe[] {
+  return Object.entries(raw ?? {}).map(([guest, { tcp, http, status = 200, command, within }]): GuestProbe => {
+    const [program, ...args] = command ?? []
+    return {
+      guest,
+      tcp,
+      http: http === undefined ? undefined : { url: http, status },
+      command: program === undefined ? undefined : [program, ...args],
+      withinMs: Math.round(within * 1000),
+    }
+  })
+}
+
+type RawProbes = Extract<RawTarget, { executor: 'proxmox' }>['probes']
 
 function dockerWithin(machine: ConfiguredTarget, declared: Surroundings['declared']): readonly ConfiguredTarget[] {
   const id = `${machine.id}/docker`

@@ -32,6 +32,10 @@ export const sshConnection = z.object({
     .optional()
     .describe('Accept an unknown host key at first contact, then pin it. Default: false, first contact is refused.'),
   jump: text().optional().describe('Id of the ssh target to go through.'),
+  guest: text()
+    .regex(/^pve:[^/]+\/\d+$/, { error: 'is no guest: write pve:CLUSTER/VMID' })
+    .optional()
+    .describe('The Proxmox guest that this machine is (pve:home/101): for snapshot_first.'),
   timeout: connectTimeout(),
 })
 
@@ -115,6 +119,28 @@ export const proxmoxConnection = z.object({
   tier: text().optional().describe('The same as tier of the target.'),
   timeout: connectTimeout(),
 })
+
+/** What must be true of guests after a change with snapshot_first. */
+export const guestProbes = z
+  .record(
+    text(),
+    z
+      .strictObject({
+        tcp: port().optional().describe('A port of its first address that takes connections.'),
+        http: webUrl().optional().describe('A URL that the gateway asks.'),
+        status: z.number().int().min(100).max(599).optional().describe('The status that it must answer. Default: 200.'),
+        command: z.array(text()).min(1).optional().describe('Program and arguments that exit with 0 inside the guest.'),
+        within: seconds(600).default(60).describe('Seconds until it must be true.'),
+      })
+      .refine(
+        ({ tcp, http, command }) => [tcp, http, command].filter((one) => one !== undefined).length === 1,
+        rule('is not one probe', 'write one of tcp, http and command'),
+      ),
+  )
+  .optional()
+  .describe(
+    'What must be true of a guest (name, vmid or tag:NAME) after a change with snapshot_first, or it is rolled back.',
+  )
 
 /** What creating guests falls back to. */
 export const proxmoxDefaults = z

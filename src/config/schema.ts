@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   dockerConnection,
   endpoint,
+  guestProbes,
   httpConnection,
   proxmoxConnection,
   proxmoxDefaults,
@@ -123,6 +124,7 @@ export const targetSchemas = {
     connection: proxmoxConnection.optional().describe('How it is reached.'),
     defaults: proxmoxDefaults,
     discovery: proxmoxDiscovery,
+    probes: guestProbes,
     region: text().optional().describe('Where the cluster stands, for people.'),
     tier: text().optional().describe('How much it matters, for people.'),
   }),

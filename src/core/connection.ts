@@ -1,5 +1,6 @@
 import type { Secret } from '../lib/secret.ts'
 import type { Capability } from './capability.ts'
+import type { GuestOfCluster } from './guest-of-cluster.ts'
 
 /** How a target is reached, by kind. */
 export type Connection =
@@ -31,6 +32,8 @@ export interface SshConnection {
   readonly acceptNew: boolean
   /** Id of an ssh target; it may be declared nowhere. */
   readonly jump?: string | undefined
+  /** The guest that the machine is. */
+  readonly guest?: GuestOfCluster | undefined
   readonly connectTimeoutMs?: number | undefined
 }
 

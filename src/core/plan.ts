@@ -1,5 +1,6 @@
 import { digestOf } from '../lib/digest.ts'
 import { type Json, parseJson } from '../lib/json.ts'
+import type { GuestOfCluster } from './guest-of-cluster.ts'
 import type { Operation, Outcome } from './operation.ts'
 
 /** What an action intends on one target, as data. It holds no clock and no random ids: the same world gives the same plan. */
@@ -11,12 +12,24 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** What a person should see of the change, e.g. a diff. Shown, not hashed: it follows from the rest. */
   readonly preview?: string | undefined
+  /** Of a plan whose guest is snapshotted first: the first step makes the snapshot, the last ones, `checks` of them, test the guest. */
+  readonly restorePoint?: RestorePoint | undefined
+}
+
+/** A snapshot that a failed change goes back to. */
+export interface RestorePoint extends GuestOfCluster {
+  /** `web1 (101)` */
+  readonly title: string
+  readonly snapshot: string
+  readonly checks: number
 }
 
 /** Steps run in order; a failed one undoes what was done before it, in reverse. */
 export interface Step {
   readonly do: Operation
   readonly undo?: Operation | undefined
+  /** Its undo takes back whatever later steps did: theirs are not run. */
+  readonly undoesLater?: boolean | undefined
   /** What must come true after `undo`, or taking it back has failed. */
   readonly undoUntil?: Until | undefined
   /** What must come true after `do`, or the step has failed. */

@@ -1,5 +1,6 @@
 import type { Capability } from './capability.ts'
 import type { Endpoint } from './connection.ts'
+import type { GuestOfCluster } from './guest-of-cluster.ts'
 
 /** What a target is reached through; also what a tool says it works on. `guest`: a container or VM that discovery found. */
 export const targetKinds = ['gateway', 'local', 'ssh', 'docker', 'http', 'proxmox', 'guest'] as const
@@ -21,8 +22,25 @@ export interface Target {
   readonly prefixes?: readonly string[] | undefined
   /** Of an HTTP service: the requests that may be made. */
   readonly endpoints?: readonly Endpoint[] | undefined
+  /** Of a machine that is a container or VM of a configured Proxmox cluster: which one. */
+  readonly guest?: GuestOfCluster | undefined
+  /** Of a Proxmox cluster: what must be true of its guests after a change with `snapshot_first`. */
+  readonly guestProbes?: readonly GuestProbe[] | undefined
   /** Of a Docker engine: the registries that images may be pulled from. Undefined: any. */
   readonly registries?: readonly string[] | undefined
+}
+
+/** What tells that a guest does its work: one of the three. */
+export interface GuestProbe {
+  /** A name, a vmid, or `tag:web`. */
+  readonly guest: string
+  /** A port of its first address that takes connections. */
+  readonly tcp?: number | undefined
+  /** A URL that the gateway gets, and the status it must have. */
+  readonly http?: { readonly url: string; readonly status: number } | undefined
+  /** A program that exits with 0 inside the guest. */
+  readonly command?: readonly [string, ...string[]] | undefined
+  readonly withinMs: number
 }
 
 /** What narrows the grants of one target. */

@@ -12,6 +12,7 @@ import type { Json } from '../lib/json.ts'
 import { characterStart } from '../lib/utf8.ts'
 import type { Contacts } from './contacts.ts'
 import { changesOf, findingsOf, fleetOf } from './gateway-fleet.ts'
+import { dialFromHere, performProbe } from './own-probe.ts'
 
 /** What the gateway knows of itself. */
 export interface GatewayParts {
@@ -63,6 +64,8 @@ export function openGatewayTarget(parts: GatewayParts): Executor {
     async perform(operation, limits) {
       if (operation.kind !== 'request')
         throw new GatewayError('internal', 'the gateway answers requests, no commands and scripts')
+      if (operation.path.startsWith('probe:'))
+        return performProbe(operation, limits, { clock: parts.clock, dial: dialFromHere })
       const { pathname, searchParams } = new URL(operation.path, 'http://gateway')
       const [, collection = '', ...named] = pathname.split('/')
       const [encoded, ...acts] = named

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
 import type { Executor, Limits, Reconciled, Sent } from '../core/executor.ts'
@@ -10,7 +9,7 @@ import type { Clock } from '../lib/clock.ts'
 import { isProcessAlive, processIdentity } from '../lib/process-identity.ts'
 import { readCapped } from '../lib/read-capped.ts'
 import { checkArguments, tooLong } from './arguments.ts'
-import { isProbe, performProbe } from './own-probe.ts'
+import { dialFromHere, isProbe, performProbe } from './own-probe.ts'
 
 export interface LocalOptions {
   /** Where write steps leave their output and exit code; created 0700. */
@@ -42,7 +41,7 @@ const killGraceMs = 2000
 export function openLocal(options: LocalOptions): Executor {
   return {
     async perform(operation, limits) {
-      if (isProbe(operation)) return performProbe(operation, limits, { clock: options.clock, dial: dialHere })
+      if (isProbe(operation)) return performProbe(operation, limits, { clock: options.clock, dial: dialFromHere })
       const argv = argvOf(options, operation)
       if (limits.signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled before it began')
       if (limits.step === undefined) return read(options, { argv, operation, limits })
@@ -54,14 +53,6 @@ export function openLocal(options: LocalOptions): Executor {
     },
   }
 }
-
-/** Which address may be asked was decided by who asks. */
-const dialHere = (address: string, port: number): Promise<Socket> =>
-  new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port })
-    socket.once('connect', () => resolve(socket))
-    socket.once('error', reject)
-  })
 
 interface Run {
   readonly argv: Argv

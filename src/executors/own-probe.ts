@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as startTls, type TLSSocket } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
@@ -24,7 +24,7 @@ export const isProbe = (operation: Operation): operation is Request =>
 const mostBytes = 10 * 1024 * 1024
 
 /**
- * Shakes hands by TLS (`probe:tls`) or makes one request (`probe:http`) with an address that was checked before. The output is
+ * Connects (`probe:tcp`), shakes hands by TLS (`probe:tls`) or makes one request (`probe:http`) with an address that was checked before. The output is
  * JSON of what was seen; a peer that does not answer is `said`, not an error. @throws GatewayError timeout, cancelled, unsupported_target
  */
 export async function performProbe(request: Request, limits: Limits, way: ProbeWay): Promise<Outcome> {
@@ -33,7 +33,9 @@ export async function performProbe(request: Request, limits: Limits, way: ProbeW
   const { pathname, searchParams } = new URL(request.path)
   const probe = { way, asked: searchParams, method: request.method, opened: new Set<Duplex>() }
   try {
-    const seeing: Promise<object> = pathname === 'tls' ? seeTls(probe) : seeHttp(probe)
+    const see = { tls: seeTls, http: seeHttp, tcp: seeTcp }[pathname]
+    if (see === undefined) throw new GatewayError('internal', `there is no probe ${pathname}`)
+    const seeing: Promise<object> = see(probe)
     const seen = await within({ clock, ms: limits.timeoutMs, signal: limits.signal }, seeing.catch(saidBy))
     if (seen === undefined)
       throw limits.signal.aborted
@@ -66,6 +68,22 @@ async function dialled({ way, asked, opened }: Probe): Promise<Duplex> {
   stream.on('error', () => undefined)
   return stream
 }
+
+async function seeTcp(probe: Probe) {
+  await dialled(probe)
+  return { connected: true }
+}
+
+/** A connection from the machine that the gateway runs on. Which address may be asked was decided by who asks. */
+export const dialFromHere = (address: string, port: number): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port })
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.off('error', reject)
+      resolve(socket)
+    })
+  })
 
 /** Whatever the certificate is, it is looked at. */
 function encrypted(stream: Duplex, name: string): Promise<TLSSocket> {

@@ -92,23 +92,28 @@ function targetOf(
     segment: cluster.segment,
     cluster: cluster.id,
     alias,
+    guest: { cluster: cluster.id, vmid: vmidOf(guest) },
     connection,
   }
 }
 
 function connectionOf(
-  { id, kind, facts }: Resource,
+  guest: Resource,
   cluster: string,
   { discovery: { ssh }, nodes }: ProxmoxConnection,
 ): GuestTarget['connection'] | undefined {
+  const { kind, facts } = guest
   const [address] = tagsOf(facts['addresses'])
   if (ssh !== undefined && address !== undefined) return sshTo(address, ssh)
   const node = textOf(facts['node'])
-  const vmid = Number(id.slice(id.lastIndexOf('/') + 1))
+  const vmid = vmidOf(guest)
   if (node === undefined || !Number.isSafeInteger(vmid)) return undefined
   const nodeTarget = Object.hasOwn(nodes, node) ? nodes[node] : undefined
   return { kind: 'guest', guest: kind === 'lxc' ? 'lxc' : 'qemu', vmid, node, cluster, nodeTarget }
 }
+
+/** `pve:home/101` → 101 */
+const vmidOf = ({ id }: Resource): number => Number(id.slice(id.lastIndexOf('/') + 1))
 
 const sshTo = (host: string, ssh: DiscoverySsh): SshConnection => ({
   kind: 'ssh',

@@ -18,7 +18,12 @@ export const answerWithinMs = 50_000
 
 /** Plans on every target; then shows the plan, asks for approval, or performs it. */
 export async function change(gateway: Gateway, request: ChangeCall, record: Recorder): Promise<ChangeResult> {
-  const requestDigest = digestOf([request.tool.name, request.granted.map(({ target }) => target.id), request.input])
+  const requestDigest = digestOf([
+    request.tool.name,
+    request.granted.map(({ target }) => target.id),
+    request.input,
+    ...(request.snapshotFirst === true ? ['snapshot_first'] : []),
+  ])
   const repeated = await endOfRepeated(gateway, request, requestDigest)
   if (repeated !== undefined) {
     await record.finished(repeated.status, 'repeated request_id: the first call’s end')

@@ -7,6 +7,7 @@ import { chooseClusters } from './choose-clusters.ts'
 import { chooseTargets } from './choose-targets.ts'
 import type { Gateway } from './gateway.ts'
 import type { Call, Granted } from './request.ts'
+import { clusterOfGuest } from './restore-point.ts'
 
 /**
  * Resolves the targets of a call and asks policy about each.
@@ -18,7 +19,9 @@ export function access(gateway: Gateway, request: Call, input: z.output<Tool['in
   const chosen = chosenBy(gateway, request, input)
   const granted = chosen.map((target) => {
     const risk = isAction(tool) ? (tool.riskOf?.(input, target) ?? tool.risk) : tool.risk
-    return { target, risk, decision: decisionOn(gateway, caller, tool, { target, risk }) }
+    const decision = decisionOn(gateway, caller, tool, { target, risk })
+    if (request.snapshotFirst !== true) return { target, risk, decision }
+    return { target, risk, decision: stricter(decision, decisionOnSnapshot(gateway, request, target)) }
   })
   const denied = granted.filter(({ decision }) => decision.effect === 'deny')
   const [first] = denied
@@ -26,6 +29,22 @@ export function access(gateway: Gateway, request: Call, input: z.output<Tool['in
   const others = denied.length > 1 ? ` (and ${denied.length - 1} more)` : ''
   throw new GatewayError('denied', `${first.decision.reason}${others}`, { hint: first.decision.hint })
 }
+
+/** The way back is a right of its own, on the cluster that keeps the guest. @throws GatewayError */
+function decisionOnSnapshot(gateway: Gateway, { caller, tool }: Call, target: Target): Decision {
+  if (!isAction(tool) || tool.restorePoint !== true)
+    throw new GatewayError('invalid_input', `${tool.name} takes no snapshot_first: a rollback would not take it back`, {
+      hint: 'leave it out',
+    })
+  const cluster = clusterOfGuest(gateway, target)
+  const question = { caller, tool: 'proxmox_snapshot', capability: 'proxmox:control', risk: 'write' } as const
+  return decide(gateway.policy, { ...question, target: cluster })
+}
+
+const strictness = { allow: 0, approve: 1, deny: 2 } as const
+
+const stricter = (one: Decision, other: Decision): Decision =>
+  strictness[other.effect] > strictness[one.effect] ? other : one
 
 function chosenBy({ targets: { all }, fleet }: Gateway, request: Call, input: z.output<Tool['input']>) {
   const { tool, targets, cluster } = request

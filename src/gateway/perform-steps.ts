@@ -136,9 +136,10 @@ async function undoAll(
   states: readonly StepState[],
 ): Promise<readonly StepState[]> {
   const ends = [...states]
+  const covered = plan.steps.findIndex((step, index) => step.undoesLater === true && ends[index]?.outcome?.ok === true)
   for (const [index, step] of [...plan.steps.entries()].reverse()) {
     const before = ends[index]
-    if (before?.outcome?.ok !== true) continue
+    if (before?.outcome?.ok !== true || (covered >= 0 && index > covered)) continue
     if (step.undo === undefined && effectOf(step.do) === 'read') continue
     if (step.undo === undefined) {
       ends[index] = { ...before, note: joined(before.note, 'it cannot be undone') }
@@ -153,8 +154,27 @@ async function undoAll(
       state: undoState(undone.state),
       note: joined(before.note, undone.note && `undo: ${undone.note}`),
     }
+    if (index === covered && undone.state === 'done') takenBack({ performance, target, plan }, ends, index)
   }
   return ends
+}
+
+/** What was done after a restore point is no more, once the restore point is gone back to. */
+function takenBack(
+  { performance, target, plan }: { readonly performance: Performance; readonly target: Target; readonly plan: Plan },
+  ends: StepState[],
+  restorePoint: number,
+): void {
+  const { gateway, record, journalled } = performance
+  for (const [index, step] of plan.steps.entries()) {
+    const before = ends[index]
+    if (index <= restorePoint || before?.outcome?.ok !== true || effectOf(step.do) === 'read') continue
+    const why = 'taken back by the rollback'
+    ends[index] = { ...before, state: 'undone', note: joined(before.note, why) }
+    if (!journalled) continue
+    const at = gateway.clock.now()
+    gateway.journal.step(record.call, { target: target.id, index, phase: 'undo', state: 'done', at, note: why })
+  }
 }
 
 const undoState = (state: StepEnd): StepEnd => {

@@ -2,12 +2,14 @@ import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
 import type { CallStatus } from '../core/ports.ts'
 import type { Target } from '../core/target.ts'
+import { ownPart } from '../guests/restore-point.ts'
 import { plainJson } from '../lib/json.ts'
 import { fanOut } from './fan-out.ts'
 import { performSteps } from './perform-steps.ts'
 import type { Performance } from './performance.ts'
 import { planAll } from './plan-all.ts'
 import { changeResult, type StepState, statusOf, stepReports } from './report.ts'
+import { restorePointHint } from './restore-point-hint.ts'
 import type { ChangeResult, TargetChange } from './result.ts'
 
 /** Reads the basis again, performs target by target in batches, and writes the end into journal and audit. Never throws. */
@@ -38,7 +40,9 @@ function inTurn(performance: Performance): Promise<ChangeResult> {
   const perform = () => performTargets(performance)
   return journalled
     ? gateway.jobs.turns.hold(
-        plans.map(({ target }) => target),
+        plans.flatMap(({ target, plan: { restorePoint } }) =>
+          restorePoint === undefined ? [target] : [target, restorePoint.cluster],
+        ),
         perform,
       )
     : perform()
@@ -59,7 +63,13 @@ async function performTargets(performance: Performance): Promise<ChangeResult> {
   const left = plans
     .slice(changes.length)
     .map(({ target, plan }) => ({ target, status: 'cancelled' as const, steps: stepReports(plan, []) }))
-  return changeResult({ call: record.call, plans, targets: [...changes, ...left], hint: hintOf([...changes, ...left]) })
+  const targets = [...changes, ...left]
+  return changeResult({
+    call: record.call,
+    plans,
+    targets,
+    hint: joined(hintOf(targets), restorePointHint(plans, targets)),
+  })
 }
 
 /** The basis, read again just before performing: undefined when the world is still the one that was planned for. */
@@ -92,9 +102,10 @@ function outputOf(
   plan: TargetPlan['plan'],
   { status, states }: { readonly status: CallStatus; readonly states: readonly StepState[] },
 ) {
-  const outcomes = states.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
-  if (status === 'done') return tool.output.parse(tool.report(plan, outcomes))
-  const failure = status === 'failed' && outcomes.length > 0 ? tool.reportFailure?.(plan, outcomes) : undefined
+  const own = ownPart(plan, states)
+  const outcomes = own.ofSteps.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
+  if (status === 'done') return tool.output.parse(tool.report(own.plan, outcomes))
+  const failure = status === 'failed' && outcomes.length > 0 ? tool.reportFailure?.(own.plan, outcomes) : undefined
   return failure === undefined ? undefined : tool.output.parse(failure)
 }
 
@@ -139,6 +150,9 @@ function hintOf(changes: readonly TargetChange[]): string | undefined {
   if (undone) return 'an undo failed: the steps say what state was left'
   return changes.some(({ status }) => status === 'cancelled') ? 'what was not begun was left alone' : undefined
 }
+
+const joined = (...hints: readonly (string | undefined)[]): string | undefined =>
+  hints.filter((hint) => hint !== undefined).join('; ') || undefined
 
 const failureOf = (result: ChangeResult): string | undefined =>
   result.targets.flatMap(({ target, steps }) =>

@@ -40,11 +40,22 @@ export function readContext(gateway: Gateway, request: Call, target: Target, sig
   }
 }
 
+/**
+ * A node carries operations of its guests; the cluster snapshots its guests, which the caller must be allowed there as well;
+ * the gateway itself and the guest only test whether a guest does its work.
+ */
+function mayCarry(carrier: Target, target: Target, operation: Operation): boolean {
+  if (carrier.id === target.id || carrier.capabilities.includes('guest:exec')) return true
+  if (carrier.kind === 'proxmox') return target.guest?.cluster === carrier.id
+  if (carrier.kind === 'guest') return operation.kind === 'script' && operation.name === 'write/until-success'
+  return carrier.kind === 'gateway' && operation.kind === 'request' && operation.path.startsWith('probe:')
+}
+
 /** Who performs an operation: the addressed target, or the one it names as its carrier, which must grant guest:exec. */
 export function carrierOf(gateway: Gateway, target: Target, operation: Operation): Executor {
   if (operation.on === undefined) return gateway.targets.executor(target)
   const carrier = gateway.targets.all.find(({ id }) => id === operation.on)
-  if (carrier?.capabilities.includes('guest:exec') !== true) {
+  if (carrier === undefined || !mayCarry(carrier, target, operation)) {
     throw new GatewayError('denied', `${operation.on} does not carry operations of ${target.id}`, {
       hint: `the operator can add guest:exec to the capabilities of ${operation.on} in targets.yaml`,
     })

@@ -2,12 +2,14 @@ import { GatewayError } from '../core/errors.ts'
 import type { Job, JobStep } from '../core/ports.ts'
 import type { Target } from '../core/target.ts'
 import { isAction } from '../core/tool.ts'
+import { ownPart } from '../guests/restore-point.ts'
 import { plainJson } from '../lib/json.ts'
 import type { Gateway } from './gateway.ts'
 import { statesOf } from './jobs.ts'
 import { reconciled } from './perform-steps.ts'
 import { carrierOf } from './read-context.ts'
 import { changeResult, type StepState, statusOf, stepName, stepReports } from './report.ts'
+import { restorePointHint } from './restore-point-hint.ts'
 import type { ChangeResult, TargetChange } from './result.ts'
 
 const stillRunningEveryMs = 500
@@ -97,18 +99,18 @@ function resultOf(gateway: Gateway, job: Job): ChangeResult {
     }
   })
   const result = changeResult({ call: job.id, plans: job.plans, targets })
-  return result.status === 'done'
-    ? result
-    : {
-        ...result,
-        hint: 'the gateway was restarted in the middle; nothing was undone or repeated: read the target before you try again',
-      }
+  const restore = restorePointHint(job.plans, targets)
+  if (result.status === 'done') return { ...result, hint: restore }
+  const restarted =
+    'the gateway was restarted in the middle; nothing was undone or repeated: read the target before you try again'
+  return { ...result, hint: restore === undefined ? restarted : `${restarted}; ${restore}` }
 }
 
 function outputOf(gateway: Gateway, job: Job, target: Target['id']) {
   const tool = gateway.tools.find(({ name }) => name === job.tool)
   const plan = job.plans.find((candidate) => candidate.target === target)?.plan
   if (tool === undefined || plan === undefined || !isAction(tool)) return undefined
-  const outcomes = statesOf(job, target).flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
-  return tool.output.parse(tool.report(plan, outcomes))
+  const own = ownPart(plan, statesOf(job, target))
+  const outcomes = own.ofSteps.flatMap(({ outcome }) => (outcome === undefined ? [] : [outcome]))
+  return tool.output.parse(tool.report(own.plan, outcomes))
 }

@@ -16,6 +16,8 @@ export interface Call {
   readonly approval?: string | undefined
   readonly requestId?: string | undefined
   readonly batch?: Batch | undefined
+  /** Snapshot the guest that is changed, and go back to it when the change fails. */
+  readonly snapshotFirst?: boolean | undefined
   progress?(message: string): void
 }
 

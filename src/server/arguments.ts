@@ -28,6 +28,7 @@ const Common = z.object({
   format: format.optional().meta({ $comment: 'left out: the smaller of the two' }),
   dry_run: z.boolean().optional().meta({ $comment: 'only shows the plan' }),
   approval: z.string().max(40).optional().describe('id of a granted one'),
+  snapshot_first: z.boolean().optional().describe('a failure goes back to it'),
   request_id: z.string().min(1).max(80).optional().describe('for safe repeats'),
   batch: batch.optional().meta({
     $comment: 'on many targets: `{size, max_failures}`, so many at a time, no further after so many failures',
@@ -48,6 +49,7 @@ export function commonFor(tool: Tool): z.ZodObject {
   return Common.pick({
     ...place,
     ...('targets' in place && { batch: true as const }),
+    ...(tool.restorePoint === true && { snapshot_first: true as const }),
     dry_run: true,
     approval: true,
     request_id: true,

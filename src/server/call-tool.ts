@@ -21,7 +21,7 @@ export async function callTool(
 ): Promise<Rendered> {
   try {
     const { common, input } = splitArguments(tool, args)
-    const { targets, cluster, dry_run, approval, request_id, batch, format } = common
+    const { targets, cluster, dry_run, approval, request_id, batch, snapshot_first, format } = common
     const request = {
       tool,
       input,
@@ -33,6 +33,7 @@ export async function callTool(
       approval,
       requestId: request_id,
       batch,
+      snapshotFirst: snapshot_first,
       ...(progress !== undefined && { progress }),
     }
     const asked = { tool, caller, format: output === 'structured' ? output : (format ?? output) }

@@ -14,6 +14,7 @@ export default defineTool({
   description: 'Install packages with their dependencies.',
   capability: 'system:admin',
   risk: 'destructive',
+  restorePoint: true,
   targets: ['local', 'ssh'],
   input: z.object({ packages: z.array(wishSchema).min(1).max(20).describe('name or name=version') }),
   output: packagesOutput,

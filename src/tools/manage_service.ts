@@ -19,6 +19,7 @@ export default defineTool({
   description: 'Start, stop, restart, reload, enable or disable a service of systemd or OpenRC.',
   capability: 'service:control',
   risk: 'write',
+  restorePoint: true,
   targets: ['local', 'ssh'],
   input: z.object({
     service: z.string().min(1).max(200).regex(serviceName, serviceNameRule),

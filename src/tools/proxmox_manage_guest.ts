@@ -21,6 +21,7 @@ export default defineTool({
   description: 'Start, shut down, stop (power off), reboot, suspend or resume a VM or container; waits for the end.',
   capability: 'proxmox:control',
   risk: 'write',
+  restorePoint: true,
   riskOf: ({ action, force }) => (action === 'stop' || force ? 'destructive' : 'write'),
   targets: ['proxmox'],
   resource: 'guest',

@@ -24,6 +24,7 @@ export default defineTool({
   description: 'Run one program with its arguments, no shell. Only what constraints.commands of the target lists.',
   capability: 'command:run',
   risk: 'destructive',
+  restorePoint: true,
   targets: ['local', 'ssh'],
   input: z.object({
     argv: z.array(argument).min(1).max(64).describe('program, arguments'),

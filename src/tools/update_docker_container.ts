@@ -30,6 +30,7 @@ export default defineTool({
   description: 'Remake a Docker container with a newer image; the old one returns if that fails, else is kept stopped.',
   capability: 'container:admin',
   risk: 'destructive',
+  restorePoint: true,
   targets: ['docker'],
   input: z.object({
     container: z.string().max(128).regex(containerName, containerNameRule),

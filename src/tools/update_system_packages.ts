@@ -51,6 +51,7 @@ export default defineTool({
   description: 'Upgrade packages to what the index offers; refresh it first.',
   capability: 'system:admin',
   risk: 'destructive',
+  restorePoint: true,
   targets: ['local', 'ssh'],
   input: z.object({
     packages: z.array(wishSchema).min(1).max(100).optional(),

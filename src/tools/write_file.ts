@@ -26,6 +26,7 @@ export default defineTool({
   description: 'Replace the whole content of a text file; a backup is kept. create: true makes a missing one.',
   capability: 'file:write',
   risk: 'destructive',
+  restorePoint: true,
   targets: ['local', 'ssh'],
   input: z.object({
     path: z
