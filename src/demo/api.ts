@@ -1,6 +1,7 @@
 import { accessMethods } from './api-access.ts'
 import { agentMethods } from './api-agent.ts'
 import { clusterMethods } from './api-cluster.ts'
+import { configMethods } from './api-config.ts'
 import { createMethods } from './api-create.ts'
 import { guestMethods } from './api-guests.ts'
 import { nodeMethods } from './api-nodes.ts'
@@ -15,6 +16,7 @@ export const methods: readonly Method[] = [
   ...clusterMethods,
   ...guestMethods,
   ...agentMethods,
+  ...configMethods,
   ...createMethods,
   ...nodeMethods,
   ...powerMethods,
