@@ -101,6 +101,7 @@ function cluster(name: string, prefixes: readonly string[], reading: Reading): C
     const hint = near === undefined ? 'write capabilities like proxmox:read,proxmox:control' : `did you mean ${near}?`
     reading.report('error', `${reading.prefix}CAPABILITIES`, { what: `${quoted(word)} is no capability`, hint })
   }
+  const reached = connection(prefixes, reading)
   return {
     id: name,
     kind: 'proxmox',
@@ -109,7 +110,8 @@ function cluster(name: string, prefixes: readonly string[], reading: Reading): C
     constraints: defaultConstraints,
     cluster: name,
     prefixes,
-    connection: connection(prefixes, reading),
+    defaults: reached.defaults,
+    connection: reached,
   }
 }
 

@@ -20,6 +20,8 @@ export interface Target {
   readonly alias?: string | undefined
   /** Of a Proxmox cluster: what the names of its guests begin with. */
   readonly prefixes?: readonly string[] | undefined
+  /** Of a Proxmox cluster: where a new guest goes when nothing is said. */
+  readonly defaults?: GuestDefaults | undefined
   /** Of an HTTP service: the requests that may be made. */
   readonly endpoints?: readonly Endpoint[] | undefined
   /** Of a machine that is a container or VM of a configured Proxmox cluster: which one. */
@@ -41,6 +43,13 @@ export interface GuestProbe {
   /** A program that exits with 0 inside the guest. */
   readonly command?: readonly [string, ...string[]] | undefined
   readonly withinMs: number
+}
+
+/** Where a new guest goes. */
+export interface GuestDefaults {
+  readonly node?: string | undefined
+  readonly storage?: string | undefined
+  readonly bridge?: string | undefined
 }
 
 /** What narrows the grants of one target. */
