@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../lib/json.ts'
 import type { Guest } from './guest.ts'
+import { started } from './guest-changes.ts'
 import { guestNumbers } from './numbers.ts'
 
 const noPressure = {
@@ -70,9 +71,9 @@ export const hasAgent = (agent: string | number | undefined): boolean => /^(1|en
 
 const haOf = ({ hastate }: Guest) => (hastate === undefined ? { managed: 0 } : { managed: 1, state: hastate })
 
-/** A guest's configuration with its digest. */
+/** A guest's configuration as its next start finds it, with its digest. */
 export function configOf(guest: Guest): Readonly<Record<string, string | number | undefined>> {
-  const { kind, name, tags, lock, template, cpus, memory, config } = guest
+  const { kind, name, tags, lock, template, cpus, memory, config } = started(guest)
   const mib = Math.round(memory / 1024 ** 2)
   const container = { hostname: name, memory: mib, swap: 0, arch: 'amd64', ostype: 'debian' }
   const machine = { name, cores: cpus, memory: String(mib), ostype: 'l26', boot: 'order=scsi0;net0' }

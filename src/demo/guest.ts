@@ -38,6 +38,8 @@ export interface Guest {
   /** The keys of its configuration that stand nowhere else: `{onboot: 1, net0: "name=eth0,bridge=vmbr0"}`. */
   readonly config: Readonly<Record<string, string | number>>
   readonly snapshots: readonly Snapshot[]
+  /** Values of its configuration that wait for its next start; undefined: the key is deleted then. */
+  readonly pending?: Readonly<Record<string, string | number | undefined>> | undefined
   /** The snapshot that it stands on, or a name that is none of them: on none. The last one when nothing is said. */
   readonly standsOn?: string | undefined
   /** `192.0.2.101/24` */

@@ -3,6 +3,7 @@ import type { Access } from './access.ts'
 import { ApiError } from './api-error.ts'
 import type { Effect, EffectLog } from './effects.ts'
 import { type Guest, type GuestSeed, guestOf, kept } from './guest.ts'
+import { started } from './guest-changes.ts'
 import {
   type BackupJob,
   type NodeSeed,
@@ -12,7 +13,7 @@ import {
   type PveNode,
   type Storage,
 } from './parts.ts'
-import { type Task, type TaskName, type TaskPlan, Tasks } from './tasks.ts'
+import { type Task, type TaskName, type TaskOrigin, type TaskPlan, Tasks } from './tasks.ts'
 
 /** What a cluster begins with. */
 export interface WorldSeed {
@@ -132,10 +133,11 @@ export class World {
     return this.#heardNodes.get(name)
   }
 
-  /** Adds a guest or replaces the one of its number. */
+  /** Adds a guest or replaces the one of its number; one that starts or stops takes what waited for that. */
   putGuest(guest: Guest): void {
     this.#listen(this.now())
-    this.#guests.set(guest.vmid, kept(guest, this.now()))
+    const begins = guest.startedAt !== this.#guests.get(guest.vmid)?.startedAt
+    this.#guests.set(guest.vmid, kept(begins ? started(guest) : guest, this.now()))
   }
 
   /** Changes fields of a guest. @throws TypeError when there is no such guest. */
@@ -195,6 +197,19 @@ export class World {
     const task = this.tasks.begin(name, { ...plan, ...this.taskFault?.(name) }, this.now())
     this.#note(task, task.startedAt, { effect: 'accepted', vmid: name.id === '' ? undefined : Number(name.id) })
     return task
+  }
+
+  /** Writes down what a request did without a task. */
+  note(origin: TaskOrigin, done: Pick<Effect, 'effect' | 'vmid'>): void {
+    this.#effects.push({ at: this.now(), cluster: this.name, ...origin, ...done })
+  }
+
+  /** Counts bytes as used on a storage, as this node sees it. */
+  addUsed(name: string, node: string, bytes: number): void {
+    const storage = this.storages.get(name)
+    if (storage === undefined) return
+    const at = storage.shared ? '*' : node
+    this.storages.set(name, { ...storage, used: { ...storage.used, [at]: (storage.used[at] ?? 0) + bytes } })
   }
 
   /** Ends a running task before its time: its effect does not happen. */

@@ -35,9 +35,10 @@ export interface ConfigChange {
  */
 export function configChanges(kind: Kind, config: Config, wanted: WantedConfig): readonly ConfigChange[] {
   const named = namedValues(kind, config, wanted)
-  const given = Object.entries(wanted.set ?? {}).map(
-    ([key, value]): readonly [string, string] => [key, sent(key, checkedValue(kind, key, value))],
-  )
+  const given = Object.entries(wanted.set ?? {}).map(([key, value]): readonly [string, string] => [
+    key,
+    sent(key, checkedValue(kind, key, value)),
+  ])
   const removed = (wanted.remove ?? []).map((key): readonly [string, undefined] => {
     typeOf(kind, key)
     return [key, undefined]
@@ -54,7 +55,11 @@ export function configChanges(kind: Kind, config: Config, wanted: WantedConfig):
     .toSorted((a, b) => (a.key < b.key ? -1 : 1))
 }
 
-function namedValues(kind: Kind, config: Config, wanted: WantedConfig): readonly (readonly [string, string | undefined])[] {
+function namedValues(
+  kind: Kind,
+  config: Config,
+  wanted: WantedConfig,
+): readonly (readonly [string, string | undefined])[] {
   const { cores, memory_mib, name, description, tags, onboot, protection, agent } = wanted
   if (agent !== undefined && kind === 'lxc')
     throw refusal('a container has no guest agent', 'leave agent out; commands in it need none')
@@ -130,7 +135,9 @@ export function configBodies(changes: readonly ConfigChange[], digest: string | 
   }
 }
 
-function bodyOf(values: readonly (readonly [key: string, value: string | undefined])[]): Readonly<Record<string, string>> {
+function bodyOf(
+  values: readonly (readonly [key: string, value: string | undefined])[],
+): Readonly<Record<string, string>> {
   const deleted = values.flatMap(([key, value]) => (value === undefined ? [key] : []))
   const kept = values.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
   return { ...Object.fromEntries(kept), ...(deleted.length > 0 && { delete: deleted.join(',') }) }

@@ -33,6 +33,7 @@ import manageContainer from './manage_container.ts'
 import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
 import proxmoxClusterHealth from './proxmox_cluster_health.ts'
+import proxmoxConfigureGuest from './proxmox_configure_guest.ts'
 import proxmoxGuestInfo from './proxmox_guest_info.ts'
 import proxmoxListBackups from './proxmox_list_backups.ts'
 import proxmoxListBridges from './proxmox_list_bridges.ts'
@@ -48,6 +49,7 @@ import proxmoxManageGuest from './proxmox_manage_guest.ts'
 import proxmoxMetrics from './proxmox_metrics.ts'
 import proxmoxNodeStatus from './proxmox_node_status.ts'
 import proxmoxPermissions from './proxmox_permissions.ts'
+import proxmoxSnapshot from './proxmox_snapshot.ts'
 import proxmoxStorageContent from './proxmox_storage_content.ts'
 import proxmoxTaskStatus from './proxmox_task_status.ts'
 import pullDockerImage from './pull_docker_image.ts'
@@ -95,6 +97,7 @@ export const tools: readonly Tool[] = [
   manageService,
   pingHost,
   proxmoxClusterHealth,
+  proxmoxConfigureGuest,
   proxmoxGuestInfo,
   proxmoxListBackups,
   proxmoxListBridges,
@@ -110,6 +113,7 @@ export const tools: readonly Tool[] = [
   proxmoxMetrics,
   proxmoxNodeStatus,
   proxmoxPermissions,
+  proxmoxSnapshot,
   proxmoxStorageContent,
   proxmoxTaskStatus,
   pullDockerImage,
