@@ -3,7 +3,6 @@ import {
   createMcpHandler,
   isInitializeRequest,
   isJsonContentType,
-  isLegacyRequest,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
@@ -19,7 +18,9 @@ import { type Change, tell } from './changes.ts'
 import { type EventStreams, openEventStreams } from './event-streams.ts'
 import { type Names, refuseForeign } from './guard.ts'
 import { rpcError } from './json-rpc.ts'
+import { isOlder, plainRequest } from './plain-request.ts'
 import type { Session, Sessions } from './sessions.ts'
+import { singleAnswer } from './single-answer.ts'
 
 /** What the HTTP side of MCP is made of. */
 export interface HttpParts {
@@ -140,7 +141,7 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
   if (body instanceof Response) return body
   const refused = await parts.refuse?.(who.caller, body.json)
   if (refused !== undefined) return refused
-  if (!(await isLegacyRequest(request, body.json))) {
+  if (!(await isOlder(request, body.json))) {
     const kind = methodOf(body.json) === 'subscriptions/listen' ? 'listen' : 'call'
     const response = await parts.modern(request, { authInfo: authInfoOf(who.caller), parsedBody: body.json })
     return parts.streams.opened(response, { who, kind })
@@ -199,16 +200,28 @@ async function initialize(parts: EndpointParts, { request, who, body }: Exchange
 /** A message without a session: a server of its own for one answer, as JSON. */
 async function once(parts: EndpointParts, { request, who, body }: Exchange): Promise<Response> {
   const server = parts.serverFor(who.caller, methodOf(body))
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true, keepAliveMs: 0 })
-  await server.connect(transport)
   const gone = (): void => void server.close()
   request.signal.addEventListener('abort', gone, { once: true })
   try {
-    return await transport.handleRequest(request, { authInfo: authInfoOf(who.caller), parsedBody: body })
+    return await answerOf(server, { request, who, body })
   } finally {
     request.signal.removeEventListener('abort', gone)
     await server.close()
   }
+}
+
+async function answerOf(server: Server, { request, who, body }: Exchange): Promise<Response> {
+  const authInfo = authInfoOf(who.caller)
+  const message = acceptsBoth(request) ? plainRequest(request, body) : undefined
+  if (message !== undefined) return singleAnswer(server, message, { authInfo, request })
+  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true, keepAliveMs: 0 })
+  await server.connect(transport)
+  return transport.handleRequest(request, { authInfo, parsedBody: body })
+}
+
+function acceptsBoth({ headers }: Request): boolean {
+  const accept = headers.get('accept') ?? ''
+  return accept.includes('application/json') && accept.includes('text/event-stream')
 }
 
 /** A client that accepts anything (curl's default, or no header at all) accepts both types; the SDK asks for their names. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { FleetChange, Resource, SourceState } from '../core/fleet.ts'
 import type { Finding, FleetStore, FleetUpdate, KeptChange } from '../core/fleet-ports.ts'
 import type { Database } from './database.ts'
@@ -14,7 +15,7 @@ export interface FleetOptions {
 /** The tables of the fleet. What this process and others have read is kept in memory until one of them changes it. */
 export function openFleet({ database, now, process }: FleetOptions): FleetStore {
   const epoch = meta(database, 'epoch')
-  const version = () => Number(meta(database, 'version'))
+  const { version, atomically } = versioned(database)
   let cache: { readonly version: number; readonly resources: ReadonlyMap<string, Resource> } | undefined
   const all = () => {
     const current = version()
@@ -38,17 +39,17 @@ export function openFleet({ database, now, process }: FleetOptions): FleetStore 
       return found.length === 0 ? undefined : Object.fromEntries(found)
     },
     update: (source, decide) =>
-      database.atomically(() => {
+      atomically(() => {
         const state = database.first(row.source, 'SELECT * FROM sources WHERE source = ?', [source])
         return write(database, decide({ state, resources: resourcesOf(source) }))
       }),
     keepFindings: (source, findings) =>
-      database.atomically(() => {
+      atomically(() => {
         for (const [name, finding] of Object.entries(findings)) putFinding(database, [source, name], finding)
         touch(database)
       }),
     forget: (source, at) =>
-      database.atomically(() => {
+      atomically(() => {
         const gone = resourcesOf(source)
         for (const { id, kind, facts } of gone) {
           const fields = Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, [fact, null] as const]))
@@ -70,6 +71,33 @@ export function openFleet({ database, now, process }: FleetOptions): FleetStore 
       database.run('DELETE FROM changes WHERE at < ?', [before.getTime()])
     },
     holdsWatch: (forMs) => holdsWatch(database, { now, process, forMs }),
+  }
+}
+
+/**
+ * The number that every change raises. It is asked several times by each call, and costs more than most of what a call does:
+ * what other processes have changed is seen in the next turn of the event loop.
+ */
+function versioned(database: Database) {
+  let looked: number | undefined
+  const forget = (): void => {
+    looked = undefined
+  }
+  return {
+    version(): number {
+      if (looked !== undefined) return looked
+      setImmediate(forget)
+      looked = Number(meta(database, 'version'))
+      return looked
+    },
+    atomically<T>(work: () => T): T {
+      forget()
+      try {
+        return database.atomically(work)
+      } finally {
+        forget()
+      }
+    },
   }
 }
 

@@ -57,12 +57,13 @@ describe('the store of the fleet', () => {
     expect(fleet.changesSince(0, 10)).toEqual(put.changes.map((change, index) => ({ ...change, seq: index + 1 })))
   })
 
-  test('shows one process what another has written', () => {
+  test('shows one process what another has written, in its next turn of the event loop', async () => {
     using world = new StateWorld()
     const [one, other] = [world.open('p1'), world.open('p2')]
     expect(one.fleet.resources()).toEqual([])
     const before = one.fleet.version()
     other.fleet.update('home', () => update(guest(101)))
+    await new Promise((resolve) => setImmediate(resolve))
     expect(one.fleet.resources()).toHaveLength(1)
     expect(one.fleet.version()).not.toBe(before)
     expect(one.fleet.epoch).toBe(other.fleet.epoch)
