@@ -8,7 +8,7 @@ const columns = 108
 const left = 16
 const top = 18
 const lineHeight = 19
-const marks = { person: 'you ', call: '  → ', answer: '    ', shell: '  $ ' } as const
+const marks = { person: 'you ', call: '  → ', answer: '    ', shell: 'you $ ' } as const
 
 /** An SVG of the lines, for light and dark pages. It has its own background, so that no page makes it unreadable. */
 export function terminalPicture(lines: readonly Line[]): string {
