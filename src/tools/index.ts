@@ -34,6 +34,7 @@ import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
 import proxmoxClusterHealth from './proxmox_cluster_health.ts'
 import proxmoxConfigureGuest from './proxmox_configure_guest.ts'
+import proxmoxCreateContainer from './proxmox_create_container.ts'
 import proxmoxGuestInfo from './proxmox_guest_info.ts'
 import proxmoxListBackups from './proxmox_list_backups.ts'
 import proxmoxListBridges from './proxmox_list_bridges.ts'
@@ -98,6 +99,7 @@ export const tools: readonly Tool[] = [
   pingHost,
   proxmoxClusterHealth,
   proxmoxConfigureGuest,
+  proxmoxCreateContainer,
   proxmoxGuestInfo,
   proxmoxListBackups,
   proxmoxListBridges,
