@@ -1,8 +1,10 @@
 import { accessMethods } from './api-access.ts'
 import { agentMethods } from './api-agent.ts'
+import { backupMethods } from './api-backups.ts'
 import { clusterMethods } from './api-cluster.ts'
 import { configMethods } from './api-config.ts'
 import { createMethods } from './api-create.ts'
+import { destroyMethods } from './api-destroy.ts'
 import { guestMethods } from './api-guests.ts'
 import { nodeMethods } from './api-nodes.ts'
 import { powerMethods } from './api-power.ts'
@@ -16,8 +18,10 @@ export const methods: readonly Method[] = [
   ...clusterMethods,
   ...guestMethods,
   ...agentMethods,
+  ...backupMethods,
   ...configMethods,
   ...createMethods,
+  ...destroyMethods,
   ...nodeMethods,
   ...powerMethods,
   ...snapshotMethods,
