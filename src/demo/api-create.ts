@@ -1,4 +1,5 @@
 import { ApiError, badParameters } from './api-error.ts'
+import { restore } from './api-restore.ts'
 import { type GuestKind, titleOf, wordOf } from './guest.ts'
 import { beginOnGuest } from './guest-task.ts'
 import { type Call, everybody, integer, isSet, type Method, may, nodeHere, text } from './method.ts'
@@ -13,14 +14,14 @@ export const createMethods: readonly Method[] = [
     path: '/nodes/{node}/lxc',
     permissions: everybody,
     proxied: true,
-    answer: (call) => ({ data: createContainer(call) }),
+    answer: (call) => ({ data: isSet(call, 'restore') ? restore(call, 'lxc') : createContainer(call) }),
   },
   {
     method: 'POST',
     path: '/nodes/{node}/qemu',
     permissions: everybody,
     proxied: true,
-    answer: (call) => ({ data: createMachine(call) }),
+    answer: (call) => ({ data: text(call, 'archive') ? restore(call, 'qemu') : createMachine(call) }),
   },
 ]
 

@@ -62,6 +62,7 @@ function askedOf(template: string, subject: Readonly<Record<string, string>>): A
   const asked = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(subject[name] ?? ''))
   const params: Record<string, string> = template.endsWith('rrddata') ? { timeframe: 'hour' } : {}
   if (template.endsWith('/feature')) params['feature'] = 'snapshot'
+  if (template.endsWith('/extractconfig')) params['volume'] = subject['volume'] ?? ''
   if (template.endsWith('exec-status')) params['pid'] = '101'
   return { template, asked, params, mayFail: subject['state'] === 'offline' || template.includes('/agent/') }
 }
@@ -82,5 +83,10 @@ function subjectsOf(world: World, path: string): readonly Readonly<Record<string
   if (path.includes('{storage}')) {
     return nodes.flatMap((node) => [...world.storages.keys()].map((storage) => ({ ...node, storage })))
   }
+  if (path.endsWith('/extractconfig')) return nodes.map((node) => ({ ...node, volume: aBackup(world) }))
   return path.includes('{node}') ? nodes : [{}]
 }
+
+const aBackup = (world: World): string =>
+  [...world.storages.values()].flatMap(({ volumes }) => volumes['*'] ?? []).find(({ content }) => content === 'backup')
+    ?.volid ?? ''
