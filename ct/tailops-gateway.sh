@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes a container with the TailOps gateway on a Proxmox VE host, or updates or removes it:
 #   bash -c "$(curl -fsSL …/ct/tailops-gateway.sh)"
-# What fails is undone: this run removes exactly what it made.
+# What fails is undone: this run removes exactly what it made. Exit codes of Proxmox VE's programs do not always tell
+# whether they did it, so everything is looked at afterwards.
 # Everything stands in functions, and the last line calls one: a download that broke off does nothing.
-set -Eeuo pipefail
+set -euo pipefail
 shopt -s inherit_errexit
 umask 077
 
@@ -14,13 +15,13 @@ release_sums='' # sha256 of the SHA256SUMS of that version
 release_installer='' # sha256 of the install.sh of that version
 
 tag=tailops-gateway
+mark='made-by-tailops-gateway' # in the description of a container
 role=TailOpsGateway
 pve_user=tailops@pve
 user_comment='TailOps gateway, made by tailops-gateway.sh'
 inside=/root/.tailops-install # in a container, while something is installed
 made=() # what this run made, first things first
 work=''
-undoing=''
 
 usage() {
   cat <<'END'
@@ -35,7 +36,7 @@ Usage: tailops-gateway.sh [OPTIONS]             make a container with the TailOp
 From the environment: var_ctid var_hostname var_cpu var_ram (MiB) var_disk (GB) var_brg var_net (dhcp or CIDR) var_gateway
 var_vlan var_ns var_tags var_unprivileged (1) var_version (Debian 13 or 12) var_container_storage var_template_storage
 var_proxmox (yes, no, control) var_listen (0.0.0.0:8080) var_tun (no) var_tailscale (no) var_tailscale_authkey_file
-var_unattended; also NEXTID HN CORE_COUNT CPU_CORES RAM_SIZE DISK_SIZE BRIDGE UNPRIVILEGED.
+var_tailscale_tags var_wait (60 s) var_unattended; also NEXTID HN CORE_COUNT CPU_CORES RAM_SIZE DISK_SIZE BRIDGE UNPRIVILEGED.
 END
 }
 
@@ -54,13 +55,14 @@ main() {
   cd /
   export LC_ALL=C PATH="${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}"
   check_host
-  exec 9>"${TMPDIR:-/run/lock}/tailops-gateway.lock"
+  settings
+  exec 9>/run/lock/tailops-gateway.lock
   flock -n 9 || fail 1 'another run of this script has not ended' 'wait for it'
-  work=$(mktemp -d)
   trap finish EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  work=$(mktemp -d)
   case $action in
     uninstall) uninstall ;;
     containers)
@@ -109,7 +111,7 @@ check_host() {
   if ! command -v pveversion >/dev/null; then
     fail 232 'this is no Proxmox VE host' 'run it on the host; in a container that has TailOps: tailops update'
   fi
-  for program in pct pveam pvesm pvesh pveum curl flock sha256sum timeout; do
+  for program in pct pveam pvesm pvesh pveum curl flock setsid sha256sum timeout; do
     command -v "$program" >/dev/null || fail 232 "the program $program is missing on this host"
   done
   local version
@@ -133,8 +135,16 @@ check_host() {
 
 check_quorum() {
   [ -e /etc/pve/corosync.conf ] || return 0
-  pvecm status 2>/dev/null | grep -Eq '^Quorate: *Yes' || fail 210 'the cluster has no quorum' 'pvecm status tells which nodes are missing'
+  local status
+  status=$(pvecm status 2>/dev/null) || status=''
+  grep -Eq '^Quorate: *Yes' <<<"$status" || fail 210 'the cluster has no quorum' 'pvecm status tells which nodes are missing'
 }
+
+# whole PROGRAM…: to its end, also when somebody presses Ctrl-C or closes the terminal: half of it could not be undone.
+whole() { setsid -w "$@" </dev/null 9>&-; }
+
+# again PROGRAM…: three times at most.
+again() { "$@" || { sleep 1 && "$@"; } || { sleep 1 && "$@"; }; }
 
 # ---- Inside a container
 
@@ -143,7 +153,7 @@ in_ct() {
   local id=$1
   shift
   env -i PATH="$PATH" LC_ALL=C pct exec "$id" "${keep_env[@]}" -- /usr/bin/env \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C "$@" </dev/null
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C "$@" </dev/null 9>&-
 }
 
 # push ID FILE PLACE MODE: pct push ends well also where it failed, so the file is asked for inside.
@@ -155,15 +165,36 @@ push() {
   [ "${got%% *}" = "${want%% *}" ] || fail 1 "${2##*/} did not arrive in container $1" 'is its disk full?'
 }
 
-# wait_for SECONDS WORDS PROGRAM…
+# wait_for WORDS PROGRAM…: it is tried once a second.
 wait_for() {
-  local seconds=$1 words=$2 tries=0
-  shift 2
+  local words=$1 tries=0
+  shift
   until "$@" 2>/dev/null; do
     tries=$((tries + 1))
-    [ "$tries" -lt "${TAILOPS_TRIES:-$seconds}" ] || fail 118 "$words, after $tries attempts"
+    [ "$tries" -lt "$wait" ] || fail 118 "$words, after $wait s"
     sleep 1
   done
+}
+
+# config_says ID PATTERN
+config_says() {
+  local config
+  config=$(pct config "$1" 2>/dev/null) && grep -q "$2" <<<"$config"
+}
+
+is_up() { [ "$(pct status "$1")" = 'status: running' ]; }
+
+has_booted() {
+  local state
+  state=$(in_ct "$1" systemctl is-system-running) || true
+  case $state in running | degraded) ;; *) return 1 ;; esac
+}
+
+# ready ID: asks the gateway where it listens.
+ready() {
+  local listens
+  listens=$(in_ct "$1" sed -n 's/^TAILOPS_LISTEN=//p' /etc/tailops/tailops.env 2>/dev/null) || listens=''
+  in_ct "$1" env "TAILOPS_LISTEN=${listens:-127.0.0.1:8080}" tailops health --wait 30 >/dev/null
 }
 
 # ---- What is installed: fetched and checked on the host, so that a container needs no network for it
@@ -171,10 +202,9 @@ wait_for() {
 get_files() {
   local name
   if [ -n "$from" ]; then
-    for name in install.sh SHA256SUMS; do
+    for name in install.sh SHA256SUMS "tailops-linux-$build.gz"; do
       cp "$from/$name" "$work/$name" || fail 115 "there is no $name in $from"
     done
-    cp "$from/tailops-linux-$build.gz" "$work/" || fail 115 "there is no tailops-linux-$build.gz in $from"
   else
     [ -n "$release_url" ] || fail 2 'this script belongs to no release: it does not know where to download from' 'take it from a release, or give --from DIR'
     for name in install.sh SHA256SUMS "tailops-linux-$build.gz"; do
@@ -197,22 +227,27 @@ same() {
 # install_in ID: installs or updates the service; install.sh undoes what fails.
 install_in() {
   local name code=0
-  in_ct "$1" mkdir -p -m 700 "$inside"
+  made+=("files $1")
+  in_ct "$1" mkdir -p -m 700 "$inside" || fail 1 "cannot write to the disk of container $1"
   for name in install.sh SHA256SUMS "tailops-linux-$build.gz"; do push "$1" "$work/$name" "$inside/$name" 0600; done
   in_ct "$1" sh "$inside/install.sh" --from "$inside" >"$work/installed" 2>&1 || code=$?
-  in_ct "$1" rm -rf "$inside" || true
+  in_ct "$1" rm -rf "$inside" || fail 1 "cannot remove $inside in container $1"
+  unset 'made[-1]'
   if [ "$code" -ne 0 ]; then
     cat "$work/installed" >&2
-    return "$code"
+    fail 1 "TailOps could not be installed in container $1" 'install.sh has undone what it did there'
   fi
   token=$(sed -n 's/^  \(tops_[A-Za-z0-9_]*\)$/\1/p' "$work/installed")
   add_comforts "$1"
+  ready "$1" || fail 1 "the gateway in container $1 is not ready" "pct exec $1 -- journalctl -u tailops"
 }
 
-# What users of community scripts expect: update, and a few lines at login.
+# What users of community scripts expect: update, and a few lines at login. Those of others stay.
 add_comforts() {
-  printf '#!/bin/sh\nexec /usr/local/bin/tailops update "$@"\n' >"$work/update"
-  push "$1" "$work/update" /usr/bin/update 0755
+  if is_ours "$1" /usr/bin/update; then
+    printf '#!/bin/sh\nexec /usr/local/bin/tailops update "$@"\n' >"$work/update"
+    push "$1" "$work/update" /usr/bin/update 0755
+  fi
   cat >"$work/motd" <<'END'
 echo
 echo "TailOps gateway on $(hostname): $(hostname -I 2>/dev/null)"
@@ -222,57 +257,78 @@ END
   push "$1" "$work/motd" /etc/profile.d/00_tailops.sh 0644
 }
 
+# shellcheck disable=SC2016
+is_ours() { in_ct "$1" sh -c '[ ! -e "$1" ] || grep -q tailops "$1"' sh "$2"; }
+
 install_in_all() {
-  local id result bad=0
+  local id bad=0
   for id in ${containers//,/ }; do
-    result=$(
-      trap - EXIT
-      set -e
-      [ "$(pct status "$id" 2>/dev/null)" = 'status: running' ] || fail 1 'is not there or does not run'
-      install_in "$id" || fail 1 'install.sh failed there, and undid what it did'
-      in_ct "$id" tailops health --wait 30 >/dev/null || fail 1 'is not ready'
-      printf '%s%s' "$(in_ct "$id" tailops version)" "${token:+, first token: $token}"
-    ) 2>"$work/problem" || {
+    one_of_all "$id" >"$work/result" 2>"$work/problem" || {
       bad=1
-      result="failed: $(head -n 3 "$work/problem" | tr '\n' ' ')"
+      say failed: >"$work/result"
+      tail -n 4 "$work/problem" >>"$work/result"
     }
-    summary+=("$(printf '%-10s %s' "$id" "$result")")
+    summary+=("$(printf '%-10s %s' "$id" "$(tr -s ' \n' ' ' <"$work/result")")")
   done
   printf 'VMID       Result\n'
   printf '%s\n' "${summary[@]}"
   [ "$bad" -eq 0 ] || fail 1 'not all containers could be done'
 }
 
+# In a shell of its own: what fails ends only itself, and what it says is kept.
+one_of_all() (
+  trap finish_one EXIT
+  is_up "$1" || fail 1 'it is not there or does not run'
+  install_in "$1"
+  in_ct "$1" tailops version
+  [ -z "$token" ] || say "first token: $token"
+)
+
+finish_one() {
+  local code=$?
+  set +e
+  undo
+  exit "$code"
+}
+
 # ---- The container
 
 install_or_update() {
-  local id ids
+  local id ids done=''
   ids=$(own_containers) || fail 1 'cannot list the containers of this host'
   for id in $ids; do
-    if pct config "$id" | grep -q '^description:.*state%3Dunfinished\|^description:.*state=unfinished'; then
+    if config_says "$id" "^description:.*$mark unfinished"; then
       say "Container $id is of a run that was killed: it is removed first."
       remove_gateway "$id"
-      continue
+    elif [ -z "$ctid" ] || [ "$ctid" = "$id" ]; then
+      update "$id"
+      done=1
     fi
-    say "Container $id has the gateway: it is updated."
-    get_files
-    [ "$(pct status "$id")" = 'status: running' ] || pct start "$id"
-    wait_for 60 "systemd does not run in container $id" in_ct "$id" test -d /run/systemd/system
-    install_in "$id" || fail 1 "container $id was not updated; what it had runs on"
-    in_ct "$id" tailops health --wait 30 >/dev/null || fail 1 "the gateway in container $id is not ready"
-    say "Container $id has $(in_ct "$id" tailops version) and is ready."
-    return
   done
-  create
+  [ -n "$done" ] || create
+}
+
+update() {
+  say "Container $1 has the gateway: it is updated."
+  [ -e "$work/install.sh" ] || get_files
+  if ! is_up "$1"; then
+    made+=("running $1")
+    whole pct start "$1" || fail 117 "container $1 does not start"
+  fi
+  wait_for "systemd does not run in container $1" has_booted "$1"
+  install_in "$1"
+  made=()
+  say "Container $1 has $(in_ct "$1" tailops version) and is ready."
 }
 
 # Those with our tag and our mark: a tag alone may be anybody's.
 own_containers() {
-  local id config list
-  list=$(pct list | awk 'NR > 1 { print $1 }')
-  for id in $list; do
-    config=$(pct config "$id")
-    if grep -Eq "^tags:.*\b$tag\b" <<<"$config" && grep -q '^description:.*made-by-tailops-gateway' <<<"$config"; then say "$id"; fi
+  local file id config
+  for file in /etc/pve/lxc/*.conf; do
+    grep -qs "$mark" "$file" || continue
+    id=${file##*/} id=${id%.conf}
+    config=$(pct config "$id") || return 1
+    if grep -Eq "^tags:.*\b$tag\b" <<<"$config" && grep -q "^description:.*$mark" <<<"$config"; then say "$id"; fi
   done
 }
 
@@ -280,11 +336,16 @@ settings() {
   hostname=${var_hostname:-${HN:-tailops}} cores=${var_cpu:-${CORE_COUNT:-${CPU_CORES:-1}}}
   ram=${var_ram:-${RAM_SIZE:-1024}} disk=${var_disk:-${DISK_SIZE:-4}} bridge=${var_brg:-${BRIDGE:-vmbr0}}
   net=${var_net:-dhcp} gateway=${var_gateway:-} vlan=${var_vlan:-} ns=${var_ns:-} release=${var_version:-13}
-  unprivileged=${var_unprivileged:-${UNPRIVILEGED:-1}} ctid=${var_ctid:-${NEXTID:-}}
+  unprivileged=${var_unprivileged:-${UNPRIVILEGED:-1}} ctid=${var_ctid:-${NEXTID:-}} tags=${var_tags:-}
   storage=${var_container_storage:-} template_storage=${var_template_storage:-} listen=${var_listen:-0.0.0.0:8080}
   proxmox=${var_proxmox:-yes} tailscale=${var_tailscale:-no} tun=${var_tun:-no} authkey=${var_tailscale_authkey_file:-}
+  ts_tags=${var_tailscale_tags:-} wait=${var_wait:-60}
   disk=${disk%G}
+  [ -z "$ctid" ] || [[ $ctid =~ ^[1-9][0-9]{2,8}$ ]] || fail 205 "$ctid is no id of a container" 'it is a number from 100 on'
+  whole_number "$wait"
 }
+
+whole_number() { [[ $1 =~ ^[1-9][0-9]{0,8}$ ]] || fail 2 "$1 is no whole number"; }
 
 unattended() {
   case ${var_unattended:-${UNATTENDED:-}} in yes | true | 1) return 0 ;; esac
@@ -319,20 +380,24 @@ ask_settings() {
 
 check_settings() {
   local value
-  for value in "$cores" "$ram" "$disk" "$release"; do [[ $value =~ ^[1-9][0-9]*$ ]] || fail 2 "$value is no whole number"; done
+  for value in "$cores" "$ram" "$disk" "$release"; do whole_number "$value"; done
   [[ $hostname =~ ^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$ ]] || fail 2 "$hostname is no host name"
   [[ $unprivileged =~ ^[01]$ ]] || fail 2 "unprivileged is 1 or 0, not $unprivileged"
   [[ $proxmox =~ ^(yes|no|control)$ ]] || fail 2 "var_proxmox is yes, no or control, not $proxmox"
-  [[ $net$gateway$ns$vlan$bridge$listen =~ ^[][A-Za-z0-9.:/_\ -]*$ ]] || fail 2 'an address or a bridge has characters that do not belong there'
-  [ -z "$ctid" ] || [[ $ctid =~ ^[1-9][0-9]{2,8}$ ]] || fail 205 "$ctid is no id of a container" 'it is a number from 100 on'
-  [ -e "${TAILOPS_SYS_NET:-/sys/class/net}/$bridge" ] || fail 118 "there is no bridge $bridge on this host" 'var_brg names another one'
+  for value in "$tailscale" "$tun"; do [[ $value =~ ^(yes|no)$ ]] || fail 2 "var_tailscale and var_tun are yes or no, not $value"; done
+  [[ $net =~ ^(dhcp|[0-9.]+/[0-9]+)$ ]] || fail 2 "var_net is dhcp or an address like 192.168.1.50/24, not $net"
+  [[ $gateway$ns$vlan$bridge$ts_tags =~ ^[][A-Za-z0-9.:,/_\ -]*$ ]] || fail 2 'an address, a tag or a bridge has characters that do not belong there'
+  [[ $tags =~ ^[a-z0-9_+.\;-]*$ ]] || fail 2 "var_tags has small letters, digits and semicolons, not $tags"
+  [[ $listen =~ ^[][A-Za-z0-9.:-]+:[0-9]+$ ]] || fail 2 "var_listen is an address and a port, not $listen"
+  [ -e "/sys/class/net/$bridge" ] || fail 118 "there is no bridge $bridge on this host" 'var_brg names another one'
   [ -z "$authkey" ] || [ -r "$authkey" ] || fail 2 "cannot read $authkey"
   if [ "$tailscale" = yes ]; then
     tun=yes
     [ -n "${var_listen:-}" ] || listen=127.0.0.1:8080
   fi
-  if [ "$tun" = yes ] && [[ $pve == 8.0* ]]; then fail 105 'TUN in a container needs Proxmox VE 8.1' 'update the host, or var_tun=no'; fi
-  [ -z "$ctid" ] || id_is_free "$ctid" || fail 206 "the id $ctid is taken"
+  [ -z "$ctid" ] || [[ $ctid =~ ^[1-9][0-9]{2,8}$ ]] || fail 205 "$ctid is no id of a container" 'it is a number from 100 on'
+  [ -z "$ctid" ] || id_is_free "$ctid" || fail 206 "the id $ctid is taken" 'without one, the next free one is used'
+  [ "$proxmox" = no ] || check_access
 }
 
 id_is_free() { [ "$(pvesh get /cluster/nextid --vmid "$1" 2>/dev/null)" = "$1" ]; }
@@ -340,155 +405,241 @@ id_is_free() { [ "$(pvesh get /cluster/nextid --vmid "$1" 2>/dev/null)" = "$1" ]
 # storage_for CONTENT GIB WANTED: the one that is wanted, or the active one with the most room.
 storage_for() {
   local rows found
-  rows=$(pvesm status --content "$1" | awk -v need="$(($2 * 1048576))" -v wanted="$3" '
-    NR > 1 && $3 == "active" && $2 !~ /^(iscsi|iscsidirect|zfs|cephfs|pbs)$/ && $6 >= need && (wanted == "" || $1 == wanted) { print $6, $1 }')
-  found=$(sort -rn <<<"$rows" | awk 'NR == 1 { print $2 }')
+  rows=$(pvesm status --content "$1") || fail 119 'pvesm status fails'
+  found=$(awk -v need="$(($2 * 1048576))" -v wanted="$3" '
+    NR > 1 && $3 == "active" && $2 !~ /^(iscsi|iscsidirect|zfs|cephfs|pbs)$/ && $6 >= need && (wanted == "" || $1 == wanted) && $6 > most {
+      most = $6; name = $1 } END { print name }' <<<"$rows")
   [ -n "$found" ] || fail 119 "no storage${3:+ $3} for $1 is active with $2 GB free" 'pvesm status shows them'
   say "$found"
 }
 
+# has_template NAME
+has_template() {
+  local listed
+  listed=$(pveam list "$template_storage") || return 1
+  awk '{ print $1 }' <<<"$listed" | grep -Fxq "$template_storage:vztmpl/$1"
+}
+
 find_template() {
-  local wanted="debian-$release-standard_" name
-  name=$(pveam list "$template_storage" | awk -v t="$wanted" 'NR > 1 && index($1, "vztmpl/" t) { print $1 }' | sort -V | tail -n 1)
-  if [ -n "$name" ]; then
-    template=$name
-    return
-  fi
+  local listed name
+  listed=$(pveam list "$template_storage") || fail 225 "cannot list the templates of $template_storage"
+  name=$(newest "$(awk 'NR > 1 { sub(/^[^\/]*\//, "", $1); print $1 }' <<<"$listed")")
+  template=$template_storage:vztmpl/$name
+  [ -z "$name" ] || return 0
   timeout 60 pveam update >/dev/null || true
-  name=$(pveam available --section system | awk -v t="$wanted" -v a="_$arch." 'index($2, t) == 1 && index($2, a) { print $2 }' | sort -V | tail -n 1)
+  listed=$(pveam available --section system) || listed=''
+  name=$(newest "$(awk '{ print $2 }' <<<"$listed")")
   [ -n "$name" ] || fail 225 "there is no template of Debian $release for $arch" 'pveam update; pveam available'
   template=$template_storage:vztmpl/$name
   say "Downloading the template $name"
-  made+=("template $template")
+  made+=("template $name")
   pveam download "$template_storage" "$name" >"$work/template" 2>&1 || true
-  # Its exit code says nothing.
-  pveam list "$template_storage" | awk '{ print $1 }' | grep -Fxq "$template" || {
+  # Its exit code says nothing; what is listed has passed the checksum.
+  has_template "$name" || {
     tail -n 3 "$work/template" >&2
     fail 222 "the template $name could not be downloaded"
   }
 }
 
+newest() { grep -E "^debian-$release-standard_.*_${arch}[.]tar[.]" <<<"$1" | sort -V | tail -n 1 || true; }
+
 create() {
-  settings
   unattended || ask_settings
   check_settings
   get_files
   storage=$(storage_for rootdir "$disk" "$storage")
   template_storage=$(storage_for vztmpl 1 "$template_storage")
   find_template
+  [ "$unprivileged" = 0 ] || allow_ids
   create_container
-  pct start "$ctid" || fail 117 "container $ctid does not start"
-  wait_for 60 "systemd does not run in container $ctid" in_ct "$ctid" test -d /run/systemd/system
-  wait_for 60 "container $ctid has no address on $bridge" has_address
+  whole pct start "$ctid" || fail 117 "container $ctid does not start"
+  is_up "$ctid" || fail 117 "container $ctid does not run"
+  own_root
+  wait_for "systemd does not run in container $ctid" has_booted "$ctid"
+  wait_for "container $ctid has no address on $bridge" has_address
   say "Container $ctid runs at $address; installing TailOps"
-  install_in "$ctid" || fail 1 'the installation failed'
+  install_in "$ctid"
   [ "$proxmox" = no ] || make_token
   configure
   [ "$tailscale" = no ] || add_tailscale
   check_health
-  pct set "$ctid" --description "$(description finished)" || fail 1 "cannot mark container $ctid as finished"
+  whole pct set "$ctid" --description "TailOps gateway. $mark finished $run" || fail 1 "cannot mark container $ctid as finished"
+  config_says "$ctid" "$mark finished $run" || fail 1 "cannot mark container $ctid as finished"
   made=()
   tell
 }
 
-description() { printf 'TailOps gateway. made-by-tailops-gateway run=%s state=%s' "$run" "$1"; }
+# Root of the container is user 100000 here; a host without these lines refuses to shift.
+allow_ids() {
+  local file
+  for file in /etc/subuid /etc/subgid; do
+    ! awk -F : '($1 == "root" || $1 == 0) && $2 <= 100000 && $2 + $3 >= 165536 { found = 1 } END { exit !found }' "$file" || continue
+    made+=("ids $file")
+    say root:100000:65536 >>"$file"
+  done
+}
 
 create_container() {
-  local attempt options net0 chosen=$ctid
+  local attempt options chosen=$ctid
   run=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
-  net0=name=eth0,bridge=$bridge,ip=$net${gateway:+,gw=$gateway}${vlan:+,tag=$vlan}
   for attempt in 1 2 3; do
     [ -n "$chosen" ] || ctid=$(pvesh get /cluster/nextid)
     [[ $ctid =~ ^[1-9][0-9]{2,8}$ ]] || fail 109 'the host names no free id'
-    options=(--hostname "$hostname" --cores "$cores" --memory "$ram" --swap 512 --rootfs "$storage:$disk"
-      --net0 "$net0" --unprivileged "$unprivileged" --features nesting=1 --onboot 1 --ostype debian
-      --tags "$tag${var_tags:+;$var_tags}" --description "$(description unfinished)")
-    [ -z "$ns" ] || options+=(--nameserver "$ns")
-    if [ "$tun" = yes ]; then
-      [ -e /dev/net/tun ] || modprobe tun || fail 1 'this host has no /dev/net/tun'
-      options+=(--dev0 /dev/net/tun)
-    fi
+    container_options
     made+=("container $ctid")
-    if pct create "$ctid" "$template" "${options[@]}" >"$work/created" 2>&1; then return; fi
+    if whole pct create "$ctid" "$template" "${options[@]}" >"$work/created" 2>&1; then
+      config_says "$ctid" "$run" || fail 209 "container $ctid was not made, though pct create says so"
+      [ "$tun" = no ] || [[ $pve != 8.0* ]] || add_tun_lines
+      return
+    fi
     # Somebody else took the id in between: what is there is theirs.
-    if [ -z "$chosen" ] && [ "$attempt" -lt 3 ] && grep -q 'already exists' "$work/created"; then
+    if grep -q 'already exists' "$work/created"; then
       unset 'made[-1]'
-      continue
+      if [ -z "$chosen" ] && [ "$attempt" -lt 3 ]; then continue; fi
     fi
     tail -n 3 "$work/created" >&2
     fail 209 "container $ctid could not be made"
   done
 }
 
+container_options() {
+  options=(--hostname "$hostname" --cores "$cores" --memory "$ram" --swap 512 --rootfs "$storage:$disk"
+    --net0 "name=eth0,bridge=$bridge,ip=$net${gateway:+,gw=$gateway}${vlan:+,tag=$vlan}"
+    --unprivileged "$unprivileged" --features nesting=1 --onboot 1 --ostype debian
+    --tags "$tag${tags:+;$tags}" --description "TailOps gateway. $mark unfinished $run")
+  [ -z "$ns" ] || options+=(--nameserver "$ns")
+  [ "$tun" = yes ] || return 0
+  [ -e /dev/net/tun ] || modprobe tun || fail 1 'this host has no /dev/net/tun'
+  [[ $pve == 8.0* ]] || options+=(--dev0 /dev/net/tun)
+}
+
+# Where --dev0 is not known yet.
+add_tun_lines() {
+  printf '%s\n' 'lxc.cgroup2.devices.allow: c 10:200 rwm' \
+    'lxc.mount.entry: /dev/net/tun dev/net/tun none bind,create=file' >>"/etc/pve/lxc/$ctid.conf"
+}
+
+# Some templates leave / to the host's root, who is nobody inside: systemd then trusts no path.
+own_root() {
+  local owner place
+  [ "$unprivileged" = 1 ] || return 0
+  owner=$(in_ct "$ctid" stat -c %u /) || fail 117 "pct exec does not work in container $ctid"
+  [ "$owner" != 0 ] || return 0
+  whole pct stop "$ctid" || fail 117 "container $ctid does not stop"
+  place=$(pct mount "$ctid") || fail 117 "cannot mount container $ctid"
+  place=${place#*\'} place=${place%\'*}
+  chown 100000:100000 "$place" || true
+  pct unmount "$ctid" || fail 117 "cannot unmount container $ctid"
+  whole pct start "$ctid" || fail 117 "container $ctid does not start"
+  owner=$(in_ct "$ctid" stat -c %u /) || owner=''
+  [ "$owner" = 0 ] || fail 117 "/ in container $ctid does not belong to its root" 'another template may help: var_version=12'
+}
+
 has_address() {
-  address=$(in_ct "$ctid" ip -4 -o addr show dev eth0 scope global | awk '{ sub("/.*", "", $4); print $4; exit }')
-  [ -n "$address" ]
+  local all
+  all=$(in_ct "$ctid" hostname -I) || return 1
+  address=$(tr ' ' '\n' <<<"$all" | grep -E '^[0-9]+([.][0-9]+){3}$' | head -n 1) || return 1
 }
 
 # ---- The Proxmox token of the gateway: a user without a password, a role with what it needs, a token per container
 
+privileges() {
+  printf VM.Audit,Sys.Audit,Datastore.Audit,Pool.Audit
+  # Addresses of VMs, by their guest agent; before Proxmox VE 9 that went only with the VM's monitor.
+  [[ $pve == 8.* ]] || printf ,VM.GuestAgent.Audit
+  [ "$proxmox" = yes ] || printf ,VM.PowerMgmt
+}
+
+sorted() { tr , '\n' <<<"${1// /}" | sort | paste -sd ,; }
+
+# What is there already and differs is found before anything is made.
+check_access() {
+  local all held
+  all=$(pveum user list --output-format json) || fail 1 'cannot list the users of Proxmox'
+  user_is_there=''
+  if [[ $all == *"\"$pve_user\""* ]]; then
+    user_is_there=1
+    [[ $all == *"$user_comment"* ]] || fail 1 "the user $pve_user is there and was not made by this script" 'var_proxmox=no leaves it alone; docs/proxmox.md tells how to make a token'
+  fi
+  all=$(pveum role list --output-format json) || fail 1 'cannot list the roles of Proxmox'
+  role_is_there=''
+  if [[ $all == *"\"$role\""* ]]; then
+    role_is_there=1
+    held=$(tr '}' '\n' <<<"$all" | grep -F "\"$role\"" | sed -n 's/.*"privs" *: *"\([^"]*\)".*/\1/p')
+    [ "$(sorted "$held")" = "$(sorted "$(privileges)")" ] ||
+      fail 1 "the role $role has other privileges: $held" "pveum role modify $role --privs $(privileges); or var_proxmox=no"
+  fi
+}
+
 make_token() {
-  local privileges=VM.Audit,Sys.Audit,Datastore.Audit,Pool.Audit users roles given
-  [ "$proxmox" = yes ] || privileges+=,VM.PowerMgmt
-  users=$(pveum user list --output-format json) || fail 1 'cannot list the users of Proxmox'
-  if [[ $users == *"\"$pve_user\""* ]]; then
-    [[ $users == *"$user_comment"* ]] || fail 1 "the user $pve_user is there and was not made by this script" 'var_proxmox=no leaves it alone; docs/proxmox.md tells how to make a token'
-  fi
-  roles=$(pveum role list --output-format json) || fail 1 'cannot list the roles of Proxmox'
-  if [[ $roles != *"\"$role\""* ]]; then
+  local given
+  if [ -z "$role_is_there" ]; then
     made+=("role $role")
-    pveum role add "$role" --privs "$privileges" || fail 1 "cannot make the role $role"
+    pveum role add "$role" --privs "$(privileges)" || fail 1 "cannot make the role $role"
   fi
-  if [[ $users != *"\"$pve_user\""* ]]; then
+  if [ -z "$user_is_there" ]; then
     made+=("user $pve_user")
     pveum user add "$pve_user" --comment "$user_comment" || fail 1 "cannot make the user $pve_user"
-    made+=("acl $pve_user")
     pveum acl modify / --users "$pve_user" --roles "$role" || fail 1 "cannot grant $role to $pve_user"
   fi
   made+=("token ct$ctid")
   given=$(pveum user token add "$pve_user" "ct$ctid" --privsep 0 --output-format json) || fail 1 'cannot make the token'
   secret=$(sed -n 's/.*"value" *: *"\([0-9a-f-]*\)".*/\1/p' <<<"$given")
   [ -n "$secret" ] || fail 1 'Proxmox told no secret for the token'
-  api_says 200 /version
+  local node
+  node=$(hostname -s)
+  api_says 200 "/nodes/$node/status"
   # What it must not, and what does no harm if it may: read the log of the host.
-  api_says 403 "/nodes/$(hostname -s)/syslog?limit=1"
+  api_says 403 "/nodes/$node/syslog?limit=1"
 }
 
-# api_says STATUS PATH: to the gateway; the secret is on no command line.
+# api_says STATUS PATH: to the gateway's token; the secret is on no command line.
 api_says() {
-  local got
-  got=$(printf 'header = "Authorization: PVEAPIToken=%s!ct%s=%s"\n' "$pve_user" "$ctid" "$secret" |
-    curl -sk -o /dev/null -w '%{http_code}' --max-time 20 -K - "https://127.0.0.1:8006/api2/json$2") || got=none
-  [ "$got" = "$1" ] || fail 1 "with the new token, $2 answers $got instead of $1" "does $role have other privileges than it should? pveum role list"
+  local got attempt
+  for attempt in 1 2 3; do
+    got=$(printf 'header = "Authorization: PVEAPIToken=%s!ct%s=%s"\n' "$pve_user" "$ctid" "$secret" |
+      curl -sk -o /dev/null -w '%{http_code}' --max-time 20 -K - "https://127.0.0.1:8006/api2/json$2") || got='nothing'
+    [ "$got" != "$1" ] || return 0
+    [ "$attempt" = 3 ] || sleep 1
+  done
+  fail 1 "with the new token, $2 answers $got instead of $1" "what does $role grant? pveum role list; pveum acl list"
 }
 
 # ---- Its configuration
 
 configure() {
-  local pin certificate=/etc/pve/local/pve-ssl.pem
+  local host
   printf 'TAILOPS_LISTEN=%s\n' "$listen" >"$work/env"
   if [ -n "$secret" ]; then
     printf 'PVE_TOKEN=%s\n' "$secret" >>"$work/env"
-    [ ! -e /etc/pve/local/pveproxy-ssl.pem ] || certificate=/etc/pve/local/pveproxy-ssl.pem
-    pin=$(openssl x509 -in "${TAILOPS_CERTIFICATE:-$certificate}" -noout -fingerprint -sha256) || fail 1 'cannot read the certificate of this host'
-    in_ct "$ctid" cat /etc/tailops/targets.yaml >"$work/targets.yaml"
-    cat >>"$work/targets.yaml" <<END
+    host=$(host_address)
+    in_ct "$ctid" cat /etc/tailops/targets.yaml >"$work/targets.yaml" || fail 1 "cannot read the configuration in container $ctid"
+    proxmox_target "$host" >>"$work/targets.yaml"
+    push "$ctid" "$work/targets.yaml" /etc/tailops/targets.yaml 0640
+    in_ct "$ctid" chown root:tailops /etc/tailops/targets.yaml || fail 1 "cannot give targets.yaml to the gateway"
+    in_ct "$ctid" timeout 10 bash -c ": </dev/tcp/$host/8006" 2>/dev/null ||
+      say "The container does not reach https://$host:8006: is there a firewall? Until then the gateway does not see this Proxmox VE." >&2
+  fi
+  push "$ctid" "$work/env" /etc/tailops/tailops.env 0600
+  in_ct "$ctid" systemctl restart tailops || fail 1 "the gateway in container $ctid does not start" "pct exec $ctid -- journalctl -u tailops"
+}
+
+proxmox_target() {
+  local pin certificate=/etc/pve/local/pve-ssl.pem
+  [ ! -e /etc/pve/local/pveproxy-ssl.pem ] || certificate=/etc/pve/local/pveproxy-ssl.pem
+  pin=$(openssl x509 -in "$certificate" -noout -fingerprint -sha256) || fail 1 'cannot read the certificate of this host'
+  cat <<END
 
   # The Proxmox VE that this gateway runs on.
   proxmox:
     executor: proxmox
     connection:
-      api_url: https://$(host_address):8006
+      api_url: https://$1:8006
       token_id: "$pve_user!ct$ctid"
       token_secret: "\${PVE_TOKEN}"
       fingerprint: "${pin#*=}"
     capabilities: [proxmox:read$([ "$proxmox" = yes ] || printf ', proxmox:control')]
 END
-    push "$ctid" "$work/targets.yaml" /etc/tailops/targets.yaml 0640
-    in_ct "$ctid" chown root:tailops /etc/tailops/targets.yaml
-  fi
-  push "$ctid" "$work/env" /etc/tailops/tailops.env 0600
-  in_ct "$ctid" systemctl restart tailops
 }
 
 host_address() {
@@ -501,6 +652,7 @@ host_address() {
 
 add_tailscale() {
   local codename url=https://pkgs.tailscale.com/stable/debian
+  in_ct "$ctid" test -c /dev/net/tun || fail 1 "there is no /dev/net/tun in container $ctid"
   # shellcheck disable=SC2016
   codename=$(in_ct "$ctid" sh -c '. /etc/os-release; echo "$VERSION_CODENAME"')
   curl -fsSL --proto '=https' -o "$work/key" "$url/$codename.noarmor.gpg" || fail 115 'cannot download the key of the packages of Tailscale'
@@ -514,122 +666,151 @@ add_tailscale() {
   [ -n "$authkey" ] || return 0
   push "$ctid" "$authkey" /run/tailops-authkey 0600
   # shellcheck disable=SC2016
-  in_ct "$ctid" sh -c 'tailscale up --auth-key=file:/run/tailops-authkey --timeout=60s; code=$?; rm -f /run/tailops-authkey; exit $code' ||
-    fail 1 'tailscale up failed' 'is the key valid, and not used up?'
+  in_ct "$ctid" sh -c 'tailscale up --auth-key=file:/run/tailops-authkey --timeout=60s "$@"; code=$?; rm -f /run/tailops-authkey; exit $code' \
+    sh "--hostname=$hostname" ${ts_tags:+"--advertise-tags=$ts_tags"} || fail 1 'tailscale up failed' 'is the key valid, and not used up?'
 }
 
 # Asked from here, as a client would, where it listens for others.
 check_health() {
-  in_ct "$ctid" tailops health --wait 30 >/dev/null || in_ct "$ctid" env "TAILOPS_LISTEN=$listen" tailops health --wait 30 >/dev/null ||
-    fail 1 'the gateway does not become ready' "pct exec $ctid -- journalctl -u tailops"
-  case $listen in 127.* | '[::1]'* | localhost*) return 0 ;; esac
+  ready "$ctid" || fail 1 'the gateway does not become ready' "pct exec $ctid -- journalctl -u tailops"
+  ! only_inside || return 0
   [ "$(curl -s --max-time 10 "http://$address:${listen##*:}/readyz")" = ready ] ||
     fail 1 "the gateway is ready, but http://$address:${listen##*:} does not answer this host" 'is there a firewall on the bridge?'
 }
 
+only_inside() { case $listen in 127.* | '[::1]'* | localhost*) return 0 ;; *) return 1 ;; esac }
+
 tell() {
-  local url=http://$address:${listen##*:}/mcp
-  case $listen in 127.*) url=http://127.0.0.1:${listen##*:}/mcp ;; esac
+  local port=${listen##*:} url
+  url=http://$address:$port/mcp
+  ! only_inside || url=http://127.0.0.1:$port/mcp
   say "Container $ctid ($hostname) is made, and the gateway is ready: $url"
   [ -z "$token" ] || printf '\nThe first token, shown only now:\n\n  %s\n\nFor your client:\n  claude mcp add --transport http tailops %s --header "Authorization: Bearer %s"\n\n' "$token" "$url" "$token"
-  case $listen in
-    127.*) say "It listens inside the container only. Over Tailscale: pct exec $ctid -- tailscale serve --bg --https=443 http://127.0.0.1:${listen##*:}" ;;
-    *) say 'Plain HTTP: keep it in a network that you trust, or put Tailscale before it.' ;;
-  esac
-  say "What it may look after: /etc/tailops/targets.yaml in the container; run this script again to update it."
+  if ! only_inside; then
+    say 'Plain HTTP: keep it in a network that you trust, or put Tailscale before it.'
+  elif [ "$tailscale" = yes ]; then
+    say "It listens inside the container only. In your tailnet: pct exec $ctid -- tailops tailscale setup"
+  else
+    say 'It listens inside the container only.'
+  fi
+  say 'What it may look after: /etc/tailops/targets.yaml in the container. Run this script again to update it.'
 }
 
 # ---- Removing
 
 uninstall() {
-  local id ids found=''
+  local id ids
   ids=$(own_containers) || fail 1 'cannot list the containers of this host'
+  if [ -n "$ctid" ]; then
+    grep -qx "$ctid" <<<"$ids" || fail 1 "container $ctid was not made by this script" 'pct destroy removes it'
+    ids=$ctid
+  fi
+  [ -n "$ids" ] || say 'There is no container that this script made on this host.'
+  # A clone of a container has its marks.
+  [ "$(wc -w <<<"$ids")" -lt 2 ] || fail 2 "there are several: ${ids//$'\n'/ }" 'var_ctid says which one'
   for id in $ids; do
-    found=1
     confirm "Remove container $id with all that is in it, and its token?"
     remove_gateway "$id"
     say "Container $id is removed."
   done
-  [ -n "$found" ] || say 'There is no container that this script made on this host.'
 }
 
 confirm() {
   [ -z "$yes" ] || return 0
-  unattended && fail 2 'removing is for ever' 'say --yes as well'
+  ! unattended || fail 2 'removing is for ever' 'say --yes as well'
   whiptail --title TailOps --yesno "$1" 9 64 || fail 130 'not wanted: nothing was removed'
 }
 
+# The container goes last: as long as it is there, the next run finds what is left to remove.
 remove_gateway() {
+  remove_access "$1" || fail 1 "the user $pve_user or its token could not be removed" "pveum user list; pveum user token list $pve_user"
   remove_container "$1" || fail 1 "container $1 could not be removed"
-  remove_access "$1" || fail 1 "the user $pve_user or its token could not be removed" 'pveum user list; pveum user token list tailops@pve'
 }
 
 remove_container() {
-  if [ "$(pct status "$1")" = 'status: running' ]; then again pct stop "$1" || return 1; fi
-  again pct destroy "$1" --purge 1 >/dev/null
+  if is_up "$1"; then again whole pct stop "$1" || return 1; fi
+  again whole pct destroy "$1" --purge 1 >/dev/null || return 1
+  ! pct status "$1" >/dev/null 2>&1
 }
 
 # The token of a container; user and role with the last one, if they are ours.
 remove_access() {
-  local users tokens
+  local users tokens roles
   users=$(again pveum user list --output-format json) || return 1
-  [[ $users == *"\"$pve_user\""* && $users == *"$user_comment"* ]] || return 0
-  tokens=$(again pveum user token list "$pve_user" --output-format json) || return 1
-  if [[ $tokens == *"\"ct$1\""* ]]; then again pveum user token remove "$pve_user" "ct$1" || return 1; fi
-  tokens=$(again pveum user token list "$pve_user" --output-format json) || return 1
-  if [[ $tokens != *'"tokenid"'* ]]; then
+  if [[ $users == *"\"$pve_user\""* ]]; then
+    [[ $users == *"$user_comment"* ]] || return 0
+    tokens=$(again pveum user token list "$pve_user" --output-format json) || return 1
+    if [[ $tokens == *"\"ct$1\""* ]]; then again pveum user token remove "$pve_user" "ct$1" || return 1; fi
+    tokens=$(again pveum user token list "$pve_user" --output-format json) || return 1
+    [[ $tokens != *"\"ct$1\""* ]] || return 1
+    [[ $tokens != *'"tokenid"'* ]] || return 0
     again pveum user delete "$pve_user" || return 1
-    if [[ $(again pveum role list --output-format json) == *"\"$role\""* ]]; then again pveum role delete "$role" || return 1; fi
   fi
+  roles=$(again pveum role list --output-format json) || return 1
+  if [[ $roles == *"\"$role\""* ]]; then again pveum role delete "$role" || return 1; fi
 }
 
 # ---- Undoing
 
-again() {
-  "$@" || { sleep 1 && "$@"; } || { sleep 1 && "$@"; }
-}
-
 finish() {
-  local code=$? i
-  # Command substitutions inherit the trap: only the script itself undoes.
-  [ "$BASHPID" = "$$" ] || exit "$code"
+  local code=$?
   trap - EXIT
   trap '' HUP INT TERM
-  set +eE
-  if [ "${#made[@]}" -gt 0 ] && [ -z "$undoing" ]; then
-    undoing=1
+  set +e
+  if [ "${#made[@]}" -gt 0 ]; then
     [ "$code" -ne 0 ] || code=1
     say 'Removing what this run made.' >&2
-    for ((i = ${#made[@]} - 1; i >= 0; i--)); do undo_one "${made[i]%% *}" "${made[i]#* }"; done
+    undo
   fi
   [ -z "$work" ] || rm -rf "$work"
   exit "$code"
 }
 
-# Each may stand for something that had not happened yet.
+# Last things first. Each may stand for something that had not happened yet.
+undo() {
+  local i
+  for ((i = ${#made[@]} - 1; i >= 0; i--)); do
+    undo_one "${made[i]%% *}" "${made[i]#* }" || say "This is left: ${made[i]}" >&2
+  done
+  made=()
+}
+
 undo_one() {
+  local all
   case $1 in
     container) undo_container "$2" ;;
-    template) if pveam list "$template_storage" | grep -Fq "$2 "; then again pveam remove "$2" >/dev/null; fi ;;
-    role) if [[ $(again pveum role list --output-format json) == *"\"$2\""* ]]; then again pveum role delete "$2"; fi ;;
-    user) if [[ $(again pveum user list --output-format json) == *"\"$2\""* ]]; then again pveum user delete "$2"; fi ;;
-    acl) : ;; # goes with the user
+    running) if is_up "$2"; then again whole pct stop "$2"; fi ;;
+    files) in_ct "$2" rm -rf "$inside" 2>/dev/null || ! is_up "$2" ;;
+    ids) sed -i '/^root:100000:65536$/d' "$2" ;;
+    template)
+      has_template "$2" || return 0
+      again pveam remove "$template_storage:vztmpl/$2" >/dev/null
+      if has_template "$2"; then return 1; fi
+      ;;
+    role | user)
+      all=$(again pveum "$1" list --output-format json)
+      if [[ $all == *"\"$2\""* ]]; then again pveum "$1" delete "$2"; fi
+      ;;
     token)
-      if [[ $(again pveum user token list "$pve_user" --output-format json) == *"\"$2\""* ]]; then
-        again pveum user token remove "$pve_user" "$2"
-      fi
+      all=$(again pveum user token list "$pve_user" --output-format json 2>/dev/null) || all=''
+      if [[ $all == *"\"$2\""* ]]; then again pveum user token remove "$pve_user" "$2"; fi
       ;;
   esac
 }
 
-# Only what bears the mark of this run.
+# Only what bears the mark of this run, or was begun by it and broke off before it could be marked.
 undo_container() {
-  again pct status "$1" >/dev/null 2>&1 || return 0
-  if again pct config "$1" | grep -q "$run"; then
-    remove_container "$1" || say "Container $1 could not be removed: pct destroy $1 --purge 1" >&2
+  local config
+  [ -e "/etc/pve/lxc/$1.conf" ] || return 0
+  config=$(again pct config "$1") || return 1
+  if grep -q '^lock: mounted' <<<"$config"; then pct unmount "$1"; fi
+  if grep -q "$run" <<<"$config"; then
+    remove_container "$1"
+  elif grep -q '^lock: create' <<<"$config" && [ -e "$work/created" ] && ! grep -q 'already exists' "$work/created"; then
+    again whole pct unlock "$1" && remove_container "$1"
   else
     say "Container $1 does not bear the mark of this run and is left alone: look at it." >&2
   fi
 }
 
-main "$@"
+{ main "$@"; }

@@ -34,7 +34,7 @@ up() {
   mount -t tmpfs -o size=3g,mode=755 tmpfs "$folder"
   cd "$folder"
   mkdir -p bin catalogue templates lxc pve/lxc pve/local upper work lock
-  cp "$here"/pve-host/common.sh "$here"/pve-host/pct "$here"/pve-host/pve* "$here"/pve-host/dpkg bin/
+  cp "$here"/pve-host/common.bash "$here"/pve-host/pct "$here"/pve-host/pve* "$here"/pve-host/dpkg bin/
   echo "$2" >release
   printf 'local\tdir\tactive\t98497780\t9849778\t83598234\tvztmpl,iso,backup\nlocal-lvm\tlvmthin\tactive\t365760512\t36576051\t329184461\trootdir,images\n' >storages
   printf 'root@pam\t\n' >users

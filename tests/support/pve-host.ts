@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -45,7 +45,7 @@ export interface PveHost {
   /** What its programs did since it was made or `forget`. */
   effects(): readonly string[]
   calls(): readonly string[]
-  /** A fault: see pve-host/common.sh; without words none. */
+  /** A fault: see pve-host/common.bash; without words none. */
   fault(...words: readonly (string | number)[]): void
   /** Writes a file that says how the host is. */
   set(name: string, text?: string): void
@@ -84,7 +84,12 @@ export async function makePveHost({ release = '9.2.11', template = 'small', file
     })
   const api = spawnInside([process.execPath, join(import.meta.dirname, 'pve-host/api.ts'), folder])
   if (api.stdout === null) throw new Error('the API has no output')
-  await once(api.stdout, 'data')
+  await Promise.race([
+    once(api.stdout, 'data'),
+    once(api, 'exit').then(() => {
+      throw new Error('the API of the host has ended')
+    }),
+  ])
   return {
     folder,
     run({ env = {}, args = [], form = 'exec bash "$0" "$@"', script = ctScript } = {}) {
@@ -114,7 +119,6 @@ export async function makePveHost({ release = '9.2.11', template = 'small', file
     },
     stop() {
       api.kill()
-      appendFileSync(join(folder, 'log'), '')
       execFileSync('sh', [tool, 'down', folder])
     },
   }
