@@ -147,9 +147,9 @@ function build(target: string, { out, version, key, isTest }: Options): ReleaseF
   }
 }
 
-/** The scripts of the release, with the version and what it must hash to written into them; those that there are. */
+/** The scripts of the release, with the version and what it must hash to written into them; the second has the first's hash. */
 function pinScripts({ out, version, key }: Options): readonly string[] {
-  const pins: Readonly<Record<string, string>> = {
+  const pins: Record<string, string> = {
     release_version: version,
     release_url: projectUrl === '' ? '' : `${projectUrl}/releases/download`,
     release_sums: sha256(readFileSync(join(out, 'SHA256SUMS'))),
@@ -167,6 +167,7 @@ function pinScripts({ out, version, key }: Options): readonly string[] {
     )
     writeFileSync(join(out, name), pinned)
     chmodSync(join(out, name), 0o755)
+    if (name === 'install.sh') pins['release_installer'] = sha256(pinned)
     written.push(name)
   }
   return written
