@@ -7,7 +7,7 @@ export function describe(operation: Operation): string {
     case 'command':
       return `${operation.argv.map(shown).join(' ')}${on}`
     case 'request':
-      return [`${operation.method} ${operation.path}${on}`, ...parameters(operation.body)].join(' ')
+      return `${[operation.method, operation.path, ...parameters(operation.body)].join(' ')}${on}`
     case 'script':
       return `${[operation.name, ...operation.args.map(shown)].join(' ')}${on}`
   }

@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { capabilities } from '../../src/core/capability.ts'
+import type { Executor } from '../../src/core/executor.ts'
 import type { Policy } from '../../src/core/policy.ts'
-import { defaultConstraints, type Target } from '../../src/core/target.ts'
+import { defaultConstraints, type GuestProbe, type Target } from '../../src/core/target.ts'
 import { openContacts } from '../../src/executors/contacts.ts'
+import { openGatewayTarget } from '../../src/executors/gateway.ts'
 import { openProxmox } from '../../src/executors/proxmox.ts'
 import { clusterSource } from '../../src/fleet/cluster-source.ts'
 import { openWatch, type Watch } from '../../src/fleet/watch.ts'
@@ -35,6 +37,16 @@ export interface ClustersWorld {
 
 export interface ClustersOptions extends Pick<StandInOptions, 'clusters'> {
   readonly policy?: Policy
+  /** What must be true of guests after a change with `snapshot_first`; the gateway asks. */
+  readonly probes?: readonly GuestProbe[]
+  /** State that an earlier world left; left in place. */
+  readonly stateDir?: string
+  /** Clusters of an earlier world; left running. */
+  readonly standIn?: StandIn
+  /** What a process is called that left state behind; it is taken for dead. */
+  readonly process?: string
+  /** Stands between the gateway and a cluster. */
+  readonly between?: (executor: Executor) => Executor
   /** Real milliseconds after which time limits end what hangs; plenty when left out. */
   readonly limitsEndAfterMs?: number
 }
@@ -44,14 +56,19 @@ const everything: Policy = { rules: [{ id: 'all', effect: 'allow' }] }
 export async function openClustersWorld({
   clusters,
   policy = everything,
+  probes,
+  stateDir,
+  standIn: running,
+  process: name = 'test',
+  between = (executor) => executor,
   limitsEndAfterMs = 20_000,
 }: ClustersOptions): Promise<ClustersWorld> {
   // The API's own delay of three seconds passes at once as well.
   const clock = hastyClock(new Date(), 3500, limitsEndAfterMs)
-  const standIn = await openStandIn({ clusters, clock })
-  const dir = mkdtempSync(join(tmpdir(), 'tailops-clusters-'))
+  const standIn = running ?? (await openStandIn({ clusters, clock }))
+  const dir = stateDir ?? mkdtempSync(join(tmpdir(), 'tailops-clusters-'))
   const log = logger('error', () => undefined, clock.now)
-  const process = { id: 'test', isAlive: () => true }
+  const process = { id: name, isAlive: (id: string) => id === name }
   const state = openState({ dir, now: clock.now, newId: randomId, process, log })
   const contacts = openContacts(clock)
   const targets = standIn.clusters.map(
@@ -63,23 +80,40 @@ export async function openClustersWorld({
       constraints: defaultConstraints,
       cluster: name,
       prefixes: [],
+      guestProbes: probes,
     }),
   )
+  const own: Target = { id: 'gateway', kind: 'gateway', tags: [], capabilities, constraints: defaultConstraints }
   const executors = new Map(
     standIn.clusters.map((cluster) => {
       const { name } = cluster
-      return [name, contacts.watched(name, openProxmox(name, connectionTo(cluster), clock))]
+      return [name, contacts.watched(name, between(openProxmox(name, connectionTo(cluster), clock)))]
     }),
   )
   const executor = ({ id }: Target) => {
-    const found = executors.get(id)
+    const found = id === own.id ? itself : executors.get(id)
     if (found === undefined) throw new TypeError(`no executor of ${id}`)
     return found
   }
   const { approvals, audit, journal, outputs, fleet } = state
+  const itself = openGatewayTarget({
+    targets,
+    tools,
+    policy,
+    approvals,
+    audit,
+    outputs,
+    contacts,
+    clock,
+    fleet,
+    job: async () => undefined,
+    cancel: () => false,
+    health: () => null,
+    discover: async () => null,
+  })
   const gateway: Gateway = {
     tools,
-    targets: { all: targets, executor },
+    targets: { all: [own, ...targets], executor },
     policy,
     approvals,
     audit,
@@ -115,8 +149,8 @@ export async function openClustersWorld({
       await gateway.jobs.idle()
       await Promise.all([...executors.values()].map((one) => one.close()))
       state.close()
-      await standIn.stop()
-      rmSync(dir, { recursive: true, force: true })
+      if (running === undefined) await standIn.stop()
+      if (stateDir === undefined) rmSync(dir, { recursive: true, force: true })
     },
   }
 }
