@@ -1,9 +1,9 @@
 import { ApiError } from './api-error.ts'
 import { disksOf } from './disks.ts'
-import { type Guest, type GuestKind, titleOf, wordOf } from './guest.ts'
+import { type Guest, type GuestKind, wordOf } from './guest.ts'
 import { configured } from './guest-changes.ts'
 import { beginOnGuest } from './guest-task.ts'
-import { type Call, everybody, guestHere, integer, isSet, type Method, may, onGuest, sysAudit, text } from './method.ts'
+import { type Call, everybody, guestHere, isSet, type Method, may, onGuest, sysAudit } from './method.ts'
 import type { World } from './world.ts'
 
 /** Deleting guests and making templates of them, and what else in a cluster names a guest. */
@@ -31,7 +31,7 @@ function destroy(call: Call, kind: GuestKind): string {
   const { vmid } = guest
   const { world } = call
   const purge = isSet(call, 'purge')
-  const check = () => requireDestroyable(call, guestHere(call, kind), purge)
+  const check = () => requireDestroyable(call, guestHere(call, kind))
   check()
   const type = kind === 'lxc' ? 'vzdestroy' : 'qmdestroy'
   const apply = () => {
@@ -44,7 +44,9 @@ function destroy(call: Call, kind: GuestKind): string {
   return beginOnGuest(call, { type, vmid, kind, durationMs: 2000, check, apply })
 }
 
-function requireDestroyable({ world }: Call, guest: Guest, purge: boolean): void {
+function requireDestroyable(call: Call, guest: Guest): void {
+  const { world } = call
+  const purge = isSet(call, 'purge')
   const { vmid, kind, status, lock, config, hastate } = guest
   const word = wordOf(kind)
   if (config['protection'] === 1) throw new ApiError(500, `can't remove ${word} ${vmid} - protection mode enabled`)
@@ -52,12 +54,10 @@ function requireDestroyable({ world }: Call, guest: Guest, purge: boolean): void
     throw new ApiError(500, `unable to remove ${word} ${vmid} - used in HA resources and purge parameter not set.`)
   if (!purge && world.replication.some((job) => job.guest === vmid))
     throw new ApiError(500, 'There is a replication job for this guest. Please remove that first.')
-  if (status === 'running')
+  if (status === 'running' && !isSet(call, 'force'))
     throw new ApiError(
       500,
-      kind === 'lxc'
-        ? `unable to destroy CT ${vmid} - container is running`
-        : `VM ${vmid} is running - destroy failed`,
+      kind === 'lxc' ? `unable to destroy CT ${vmid} - container is running` : `VM ${vmid} is running - destroy failed`,
     )
   if (lock !== undefined) throw new ApiError(500, `${word} is locked (${lock})`)
   if (!world.isQuorate()) throw new ApiError(500, 'cluster not ready - no quorum?')
@@ -101,7 +101,10 @@ function template(call: Call, kind: GuestKind): string | null {
   const apply = () => {
     const guest = guestHere(call, kind)
     const renamed = disksOf(guest).map(({ key, volume }) => {
-      const base = volume.replace(/(^|\/)(vm|subvol)-(\d+)-/, (_, before: string, form: string, id: string) => `${before}base${form === 'subvol' ? 'vol' : ''}-${id}-`)
+      const base = volume.replace(
+        /(^|\/)(vm|subvol)-(\d+)-/,
+        (_, before: string, form: string, id: string) => `${before}base${form === 'subvol' ? 'vol' : ''}-${id}-`,
+      )
       return [key, String(guest.config[key]).replace(volume, base)]
     })
     call.world.putGuest({ ...configured(guest, Object.fromEntries(renamed)), template: true })

@@ -85,6 +85,15 @@ export interface BackupJob {
   readonly nextRun: number
 }
 
+/** A scheduled copy of a guest's disks to another node. */
+export interface ReplicationJob {
+  readonly guest: number
+  /** Counts the jobs of a guest: `101-0`. */
+  readonly number: number
+  readonly source: string
+  readonly target: string
+}
+
 /** What a node is made of; what is left out has a default. */
 export type NodeSeed = Pick<PveNode, 'name'> & Partial<PveNode>
 

@@ -11,6 +11,7 @@ import {
   nodeOf,
   type Pool,
   type PveNode,
+  type ReplicationJob,
   type Storage,
 } from './parts.ts'
 import { type Task, type TaskName, type TaskOrigin, type TaskPlan, Tasks } from './tasks.ts'
@@ -25,6 +26,7 @@ export interface WorldSeed {
   readonly storages?: readonly Storage[]
   readonly pools?: readonly Pool[]
   readonly backupJobs?: readonly BackupJob[]
+  readonly replication?: readonly ReplicationJob[]
   /** Shared by clusters whose effects are read together. */
   readonly effects?: EffectLog
 }
@@ -46,7 +48,8 @@ export class World {
   readonly tasks = new Tasks()
   readonly storages: Map<string, Storage>
   readonly pools: Map<string, Pool>
-  readonly backupJobs: readonly BackupJob[]
+  backupJobs: readonly BackupJob[]
+  replication: readonly ReplicationJob[]
   /** What goes differently with a task that begins: tests set it. */
   taskFault: ((name: TaskName) => Partial<TaskPlan> | undefined) | undefined
   readonly #nodes: Map<string, PveNode>
@@ -67,6 +70,7 @@ export class World {
     this.storages = new Map(seed.storages?.map((storage) => [storage.name, storage]))
     this.pools = new Map(seed.pools?.map((pool) => [pool.name, pool]))
     this.backupJobs = seed.backupJobs ?? []
+    this.replication = seed.replication ?? []
     this.#effects = seed.effects ?? []
     this.#nodes = new Map(seed.nodes.map((node, index) => [node.name, nodeOf(node, index + 1, now)]))
     for (const guest of seed.guests ?? []) this.#guests.set(guest.vmid, kept(guestOf(guest), now))
