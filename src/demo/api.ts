@@ -1,6 +1,7 @@
 import { accessMethods } from './api-access.ts'
 import { agentMethods } from './api-agent.ts'
 import { backupMethods } from './api-backups.ts'
+import { cloneMethods } from './api-clone.ts'
 import { clusterMethods } from './api-cluster.ts'
 import { configMethods } from './api-config.ts'
 import { createMethods } from './api-create.ts'
@@ -20,6 +21,7 @@ export const methods: readonly Method[] = [
   ...agentMethods,
   ...backupMethods,
   ...configMethods,
+  ...cloneMethods,
   ...createMethods,
   ...destroyMethods,
   ...nodeMethods,

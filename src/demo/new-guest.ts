@@ -35,8 +35,12 @@ export function sizeOf(volume: string): number {
 /** The address that stands in a configuration, or one that DHCP would give. */
 function addressOf(call: Call, vmid: number, net: string): string {
   const [, fixed] = /(?:^|,)ip6?=([0-9a-f.:]+\/\d+)/.exec(net) ?? []
-  return fixed ?? `${nodeHere(call).ip.split('.').slice(0, 3).join('.')}.${vmid % 250}/24`
+  return fixed ?? dhcpAddress(call, vmid)
 }
+
+/** What DHCP would give a guest of this number. */
+export const dhcpAddress = (call: Call, vmid: number): string =>
+  `${nodeHere(call).ip.split('.').slice(0, 3).join('.')}.${vmid % 250}/24`
 
 /** What stands in fields of its own, and what is no configuration at all. */
 const elsewhere =
