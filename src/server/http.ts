@@ -3,6 +3,8 @@ import {
   createMcpHandler,
   isInitializeRequest,
   isJsonContentType,
+  isLegacyRequest,
+  type JSONRPCRequest,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
@@ -13,12 +15,12 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Authenticate, Authenticated } from './auth/authenticated.ts'
 import { type Bodies, openBodies } from './bodies.ts'
-import { callerOf } from './caller-of.ts'
+import { authInfoOf, callerOf } from './caller-of.ts'
 import { type Change, tell } from './changes.ts'
 import { type EventStreams, openEventStreams } from './event-streams.ts'
 import { type Names, refuseForeign } from './guard.ts'
 import { rpcError } from './json-rpc.ts'
-import { isOlder, plainRequest } from './plain-request.ts'
+import { plainRequest } from './plain-request.ts'
 import type { Session, Sessions } from './sessions.ts'
 import { singleAnswer } from './single-answer.ts'
 
@@ -141,7 +143,8 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
   if (body instanceof Response) return body
   const refused = await parts.refuse?.(who.caller, body.json)
   if (refused !== undefined) return refused
-  if (!(await isOlder(request, body.json))) {
+  const plain = plainRequest(request, body.json)
+  if (plain === undefined && !(await isLegacyRequest(request, body.json))) {
     const kind = methodOf(body.json) === 'subscriptions/listen' ? 'listen' : 'call'
     const response = await parts.modern(request, { authInfo: authInfoOf(who.caller), parsedBody: body.json })
     return parts.streams.opened(response, { who, kind })
@@ -149,8 +152,9 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
   const id = request.headers.get('mcp-session-id')
   const tolerant = acceptingBoth(request)
   if (id !== null) return inSession(parts, { request: tolerant, who, id, kind: 'call', body: body.json })
-  if (isInitializeRequest(body.json)) return initialize(parts, { request: tolerant, who, body: body.json })
-  return once(parts, { request: tolerant, who, body: body.json })
+  if (plain === undefined && isInitializeRequest(body.json))
+    return initialize(parts, { request: tolerant, who, body: body.json })
+  return once(parts, { request: tolerant, who, body: body.json, plain })
 }
 
 function methodOf(message: unknown): string | undefined {
@@ -163,8 +167,6 @@ interface Exchange {
   readonly who: Authenticated
   readonly body?: unknown
 }
-
-const authInfoOf = ({ id, scopes }: Caller): AuthInfo => ({ token: '', clientId: id, scopes: [...scopes] })
 
 async function inSession(
   parts: EndpointParts,
@@ -198,25 +200,24 @@ async function initialize(parts: EndpointParts, { request, who, body }: Exchange
 }
 
 /** A message without a session: a server of its own for one answer, as JSON. */
-async function once(parts: EndpointParts, { request, who, body }: Exchange): Promise<Response> {
+async function once(
+  parts: EndpointParts,
+  { request, who, body, plain }: Exchange & { readonly plain: JSONRPCRequest | undefined },
+): Promise<Response> {
   const server = parts.serverFor(who.caller, methodOf(body))
+  const authInfo = authInfoOf(who.caller)
   const gone = (): void => void server.close()
   request.signal.addEventListener('abort', gone, { once: true })
   try {
-    return await answerOf(server, { request, who, body })
+    if (plain !== undefined && acceptsBoth(request)) return await singleAnswer(server, plain, { authInfo, request })
+    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true, keepAliveMs: 0 })
+    await server.connect(transport)
+    const response = await transport.handleRequest(request, { authInfo, parsedBody: body })
+    await server.close()
+    return response
   } finally {
     request.signal.removeEventListener('abort', gone)
-    await server.close()
   }
-}
-
-async function answerOf(server: Server, { request, who, body }: Exchange): Promise<Response> {
-  const authInfo = authInfoOf(who.caller)
-  const message = acceptsBoth(request) ? plainRequest(request, body) : undefined
-  if (message !== undefined) return singleAnswer(server, message, { authInfo, request })
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true, keepAliveMs: 0 })
-  await server.connect(transport)
-  return transport.handleRequest(request, { authInfo, parsedBody: body })
 }
 
 function acceptsBoth({ headers }: Request): boolean {

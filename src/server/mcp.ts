@@ -28,14 +28,17 @@ const capabilities = { tools: { listChanged: true }, prompts: {}, resources: { s
 /** One MCP server for one connection, on the SDK's low-level Server: schemas are made once, not per call. */
 export function mcpServer(source: McpSource): Server {
   const server = new Server({ name: 'tailops', version }, { capabilities, instructions })
-  const asked = async ({ http }: ServerContext) => {
-    const parts = await source.current()
-    const caller = await source.callerOf(http?.authInfo)
+  const asking = async ({ http }: ServerContext) => ({
+    parts: await source.current(),
+    caller: await source.callerOf(http?.authInfo),
+  })
+  const asked = async (context: ServerContext) => {
+    const { parts, caller } = await asking(context)
     return { parts, caller, surface: surfaceOf(parts, caller) }
   }
   server.setRequestHandler('tools/list', async (_request, context) => (await asked(context)).surface.toolList)
   server.setRequestHandler('tools/call', async ({ params: { name, arguments: args = {} } }, context) => {
-    const { parts, caller } = await asked(context)
+    const { parts, caller } = await asking(context)
     const tool = parts.tools.find((candidate) => candidate.name === name)
     if (tool === undefined) throw unknownTool(name, parts.tools)
     const answer = await callTool(parts, tool, {

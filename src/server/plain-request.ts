@@ -1,4 +1,4 @@
-import { isLegacyRequest, type JSONRPCRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
+import { type JSONRPCRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 
 /**
  * The message when it is as plain as most are: a JSON-RPC request of the revisions before 2026, without `_meta`. Of these we
@@ -16,10 +16,6 @@ export function plainRequest(request: Request, message: unknown): JSONRPCRequest
   // Checked just above, which the compiler does not see through a record.
   return message as unknown as JSONRPCRequest
 }
-
-/** Whether a message is one of the revisions before 2026, which know sessions. */
-export const isOlder = async (request: Request, message: unknown): Promise<boolean> =>
-  plainRequest(request, message) !== undefined || isLegacyRequest(request, message)
 
 const olderRevisions: ReadonlySet<string> = new Set(SUPPORTED_PROTOCOL_VERSIONS.filter((revision) => revision < '2026'))
 
