@@ -29,7 +29,9 @@ async function main(): Promise<number> {
   if (command[0] === 'demo') await ask(url, token, 'run_discovery')
   for (const tool of questions) console.log(`\n${tool}\n${await ask(url, token, tool)}`)
   console.log(`\n${clientSetup({ url, token, binary, env: places })}`)
-  console.log(`Targets: ${places.TAILOPS_CONFIG}\n${aboutDemo(places, command)}Serving ${url} until Ctrl-C. ${rights}`)
+  const approve = `TAILOPS_STATE_DIR=${places.TAILOPS_STATE_DIR} ${binary} approvals approve ID`
+  console.log(`Targets: ${places.TAILOPS_CONFIG}\nA change that waits is approved with: ${approve}`)
+  console.log(`${aboutDemo(places, command)}Serving ${url} until Ctrl-C. ${rights}`)
   return gateway.ended
 }
 
