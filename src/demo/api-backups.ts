@@ -55,7 +55,8 @@ function backUp(call: Call): string {
   const begun = { node, type: 'vzdump', id: String(vmid), origin: { method, path, user: caller.id } }
   const starting = `INFO: starting new backup job: vzdump ${vmid} --storage ${name}`
   if (wrong !== undefined) {
-    const log = [starting, `ERROR: Backup of VM ${vmid} failed - ${wrong}`, 'INFO: Backup job finished with errors']
+    const failed = [`ERROR: Backup of VM ${vmid} failed - ${wrong}`, 'INFO: Failed at 2026-11-21 03:47:57']
+    const log = [starting, ...failed, 'INFO: Backup job finished with errors']
     return world.begin(begun, { durationMs: 500, fails: 'job errors', log }).upid
   }
   const startedAt = world.now()

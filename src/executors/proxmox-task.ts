@@ -64,7 +64,10 @@ interface Ended {
 
 function endOf({ upid, exitstatus, log }: Ended): Omit<Outcome, 'durationMs'> {
   const ok = isGoodEnd(exitstatus)
-  const told = log.filter((line) => !/^TASK (OK|ERROR|WARNINGS)\b/.test(line)).slice(ok ? -keptLines : -2)
+  const lines = log.filter((line) => !/^TASK (OK|ERROR|WARNINGS)\b/.test(line))
+  // A failed backup ends with `job errors`; why stands above its last lines.
+  const errors = lines.filter((line) => /^ERROR: /.test(line))
+  const told = ok ? lines.slice(-keptLines) : (errors.length > 0 ? errors : lines).slice(-2)
   const errorOutput = exitstatus === 'OK' ? '' : [exitstatus, ...told].join('\n')
   const output = JSON.stringify({ data: upid, exitstatus, log: log.slice(-keptLines) })
   return { ok, status: 200, output, errorOutput, truncated: false }

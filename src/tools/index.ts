@@ -32,9 +32,13 @@ import listTargets from './list_targets.ts'
 import manageContainer from './manage_container.ts'
 import manageService from './manage_service.ts'
 import pingHost from './ping_host.ts'
+import proxmoxBackup from './proxmox_backup.ts'
+import proxmoxCloneGuest from './proxmox_clone_guest.ts'
 import proxmoxClusterHealth from './proxmox_cluster_health.ts'
 import proxmoxConfigureGuest from './proxmox_configure_guest.ts'
+import proxmoxConvertTemplate from './proxmox_convert_template.ts'
 import proxmoxCreateContainer from './proxmox_create_container.ts'
+import proxmoxDeleteGuest from './proxmox_delete_guest.ts'
 import proxmoxGuestInfo from './proxmox_guest_info.ts'
 import proxmoxListBackups from './proxmox_list_backups.ts'
 import proxmoxListBridges from './proxmox_list_bridges.ts'
@@ -50,6 +54,7 @@ import proxmoxManageGuest from './proxmox_manage_guest.ts'
 import proxmoxMetrics from './proxmox_metrics.ts'
 import proxmoxNodeStatus from './proxmox_node_status.ts'
 import proxmoxPermissions from './proxmox_permissions.ts'
+import proxmoxResizeDisk from './proxmox_resize_disk.ts'
 import proxmoxSnapshot from './proxmox_snapshot.ts'
 import proxmoxStorageContent from './proxmox_storage_content.ts'
 import proxmoxTaskStatus from './proxmox_task_status.ts'
@@ -97,9 +102,13 @@ export const tools: readonly Tool[] = [
   manageContainer,
   manageService,
   pingHost,
+  proxmoxBackup,
+  proxmoxCloneGuest,
   proxmoxClusterHealth,
   proxmoxConfigureGuest,
+  proxmoxConvertTemplate,
   proxmoxCreateContainer,
+  proxmoxDeleteGuest,
   proxmoxGuestInfo,
   proxmoxListBackups,
   proxmoxListBridges,
@@ -115,6 +124,7 @@ export const tools: readonly Tool[] = [
   proxmoxMetrics,
   proxmoxNodeStatus,
   proxmoxPermissions,
+  proxmoxResizeDisk,
   proxmoxSnapshot,
   proxmoxStorageContent,
   proxmoxTaskStatus,
