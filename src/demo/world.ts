@@ -208,12 +208,15 @@ export class World {
     this.#effects.push({ at: this.now(), cluster: this.name, ...origin, ...done })
   }
 
-  /** Counts bytes as used on a storage, as this node sees it. */
+  /** Counts bytes as used on a storage, or as free again, as this node sees it. */
   addUsed(name: string, node: string, bytes: number): void {
     const storage = this.storages.get(name)
     if (storage === undefined) return
     const at = storage.shared ? '*' : node
-    this.storages.set(name, { ...storage, used: { ...storage.used, [at]: (storage.used[at] ?? 0) + bytes } })
+    this.storages.set(name, {
+      ...storage,
+      used: { ...storage.used, [at]: Math.max(0, (storage.used[at] ?? 0) + bytes) },
+    })
   }
 
   /** Ends a running task before its time: its effect does not happen. */
