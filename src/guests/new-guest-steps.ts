@@ -10,19 +10,21 @@ const settledWithinMs = 15_000
 
 /** A step that makes a guest; what was made is destroyed when it or a later step fails. */
 export function makeStep(guest: GuestIdentity, make: Request): Step {
+  // Only containers are destroyed while they run.
+  const force = guest.kind === 'lxc' ? { body: { force: true } } : {}
   return {
     do: { ...make, timeoutMs: makeMs },
     until: statusIs(guest, 'stopped'),
-    undo: { kind: 'request', method: 'DELETE', path: guestPath(guest), timeoutMs: destroyMs },
+    undo: { kind: 'request', method: 'DELETE', path: guestPath(guest), ...force, timeoutMs: destroyMs },
+    undoesLater: true,
   }
 }
 
-/** Its first start, waited for; stopped again when it comes to nothing. */
+/** Its first start, waited for. */
 export function startStep(guest: GuestIdentity): Step {
   return {
     do: { ...post(`${guestPath(guest)}/status/start`), timeoutMs: startMs },
     until: statusIs(guest, 'running'),
-    undo: { ...post(`${guestPath(guest)}/status/stop`), timeoutMs: startMs },
   }
 }
 
