@@ -176,6 +176,7 @@ function loadGateway(parts: Lasting): Loaded {
     log,
     version,
     newId: () => randomId(),
+    changed: targets.changed,
   }
   const calls = new Set<Promise<void>>()
   const held = [...secretsIn(read.config), ...secretsIn(settings)]

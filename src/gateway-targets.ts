@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TargetsConfig } from './config/targets-config.ts'
 import { GatewayError } from './core/errors.ts'
 import type { Executor } from './core/executor.ts'
+import type { OwnChange } from './core/fleet.ts'
 import type { FleetStore } from './core/fleet-ports.ts'
 import { defaultPolicy } from './core/policy.ts'
 import type { Targets } from './core/ports.ts'
@@ -14,6 +15,7 @@ import type { LinkPool } from './executors/ssh-links.ts'
 import { linksTo } from './executors/ssh-links-to.ts'
 import { guestTargets } from './fleet/guest-targets.ts'
 import type { Look } from './fleet/look.ts'
+import { openOwnChanges } from './fleet/own-changes.ts'
 import { sourcesOf } from './fleet/sources.ts'
 import { openWatch, type Watch } from './fleet/watch.ts'
 import { backgroundRead } from './gateway/background-read.ts'
@@ -58,6 +60,8 @@ export type AnswerOfJob = (
 /** Targets whose connections somebody must close, and who looks at them. */
 export interface OpenTargets extends Targets {
   readonly watch: Watch
+  /** Looks at what a change of ours touched. */
+  changed(changes: readonly OwnChange[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -86,8 +90,10 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
   const executors = openExecutors(parts, { configured, all }, gateway)
   const over = new AbortController()
   const look = backgroundRead(executors.of)
+  const own = openOwnChanges(systemClock)
   const sources = sourcesOf(read.config.targets, {
     store: state.fleet,
+    own,
     now: systemClock.now,
     read: (target, operation) => look(target, operation, over.signal),
   })
@@ -102,6 +108,11 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
     },
     executor: executors.of,
     watch,
+    async changed(changes) {
+      for (const change of changes) own.note(change)
+      const touched = [...new Set(changes.map(({ source }) => source))]
+      await Promise.all(touched.map((source) => watch.soon(source, over.signal)))
+    },
     close,
   }
 }

@@ -58,6 +58,16 @@ export interface FleetChange {
   readonly cause?: string | undefined
 }
 
+/** Something that a call of ours changed, so that discovery looks at once and knows why. */
+export interface OwnChange {
+  /** The source that tells of it. */
+  readonly source: string
+  /** Its resources; where they are not known, the source is looked at all the same. */
+  readonly ids: readonly string[]
+  /** `proxmox_manage_guest by token:ada, call k7w2m9xq` */
+  readonly cause: string
+}
+
 /** The facts that differ. */
 export function changedFacts(before: Facts, after: Facts): FleetChange['fields'] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()

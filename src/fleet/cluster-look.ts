@@ -10,6 +10,8 @@ export interface ClusterLook {
   /** What was asked of each guest and when; kept from look to look. */
   readonly addresses: AddressBook
   readonly at: Date
+  /** Ids of guests that the lists may not tell the truth of yet: they are asked themselves. */
+  readonly doubted?: ReadonlySet<string> | undefined
   /** A GET of its API. @throws GatewayError when nothing answers */
   read(path: string): Promise<Outcome>
 }

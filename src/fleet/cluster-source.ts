@@ -8,12 +8,14 @@ import { digestOf } from '../lib/digest.ts'
 import type { AddressBook } from './cluster-look.ts'
 import { inspectCluster } from './inspect-cluster.ts'
 import { observeCluster } from './observe-cluster.ts'
+import type { OwnChanges } from './own-changes.ts'
 import type { WatchedSource } from './watch.ts'
 
 const inspectEveryMs = 15 * 60_000
 
 export interface ClusterParts {
   readonly store: FleetStore
+  readonly own?: OwnChanges | undefined
   now(): Date
   /** A GET of its API. @throws GatewayError */
   read(path: string): Promise<Outcome>
@@ -23,14 +25,14 @@ export interface ClusterParts {
 export function clusterSource(
   cluster: string,
   { discovery }: Pick<ProxmoxConnection, 'discovery'>,
-  { store, now, read }: ClusterParts,
+  { store, own, now, read }: ClusterParts,
 ): WatchedSource {
   const addresses: AddressBook = new Map()
   return {
     id: cluster,
     head: { id: `cluster:${cluster}`, kind: 'cluster' },
     intervalMs: discovery.intervalMs,
-    observe: (known, at) => observeCluster({ cluster, known, addresses, at, read }),
+    observe: (known, at) => observeCluster({ cluster, known, addresses, at, doubted: own?.doubted(cluster), read }),
     hint: { everyMs: discovery.healthIntervalMs, ask: () => newsOf(read) },
     inspect: {
       everyMs: inspectEveryMs,

@@ -19,6 +19,8 @@ export interface Source {
   readonly id: string
   /** The resource that stands for the source itself, and bears its health: `cluster:home`, `host:web-1`. */
   readonly head: { readonly id: string; readonly kind: ResourceKind }
+  /** The call of ours that changed a resource of it just now. */
+  causeOf?(id: string): string | undefined
   /** @throws GatewayError when it shows nothing */
   observe(known: readonly Resource[], at: Date): Promise<Observation>
 }
@@ -55,7 +57,8 @@ function afterLook(source: Source, before: SourceNow, look: Observation): FleetU
   const { put, remove, changes } = merge(before.resources, { ...look, seen })
   const { at, gaps, complete } = look
   const state = stateOf(before.state, { source: source.id, at, health })
-  return { state: { ...state, seenAt: at, complete, gaps, failures: 0 }, put, remove, changes }
+  const explained = changes.map((change) => ({ ...change, cause: source.causeOf?.(change.id) }))
+  return { state: { ...state, seenAt: at, complete, gaps, failures: 0 }, put, remove, changes: explained }
 }
 
 const withHealth = (seen: Seen, health: Health): Seen => ({ ...seen, facts: { ...seen.facts, health } })

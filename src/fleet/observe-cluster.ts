@@ -1,6 +1,9 @@
+import type { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
 import type { Facts, Observation, Seen } from '../core/fleet.ts'
+import { guestPath } from '../core/proxmox-guest.ts'
 import { proxmoxData } from '../core/proxmox-reply.ts'
+import { guestStatusReply } from '../formats/proxmox-guest-detail.ts'
 import {
   type ClusterResources,
   clusterResources,
@@ -11,6 +14,7 @@ import {
 import { type ClusterStatus, clusterStatus, clusterStatusReply } from '../formats/proxmox-status.ts'
 import type { ClusterLook } from './cluster-look.ts'
 import { readAddresses } from './guest-addresses.ts'
+import { inParallel } from './in-parallel.ts'
 import { definedFacts, definedNumbers } from './seen.ts'
 import { storagesSeen } from './storages-seen.ts'
 import { missing } from './vanished.ts'
@@ -25,7 +29,7 @@ export async function observeCluster(look: ClusterLook): Promise<Observation> {
     read('/cluster/resources').then((outcome) => proxmoxData(outcome, resourcesReply, '/cluster/resources')),
     statusOf(read),
   ])
-  const rows = clusterResources(listed)
+  const rows = await withoutDoubt(look, clusterResources(listed))
   const online = onlineNodes(rows, status)
   const gaps = [...(status instanceof GatewayError ? [`quorum: ${status.message}`] : []), ...blindness(rows)]
   const addresses = await readAddresses(
@@ -47,6 +51,29 @@ export async function observeCluster(look: ClusterLook): Promise<Observation> {
     gaps: [...gaps, ...addresses.gaps, ...hidden.gaps],
   }
 }
+
+/** The list with what was just changed as its own node tells it. A guest that does not answer there is left as it is listed. */
+async function withoutDoubt(
+  { cluster, doubted, read }: ClusterLook,
+  rows: ClusterResources,
+): Promise<ClusterResources> {
+  if (doubted === undefined || doubted.size === 0) return rows
+  const guests = await inParallel(rows.guests, async (row) => {
+    if (!doubted.has(`pve:${cluster}/${row.vmid}`)) return row
+    const parsed = await read(`${guestPath(row)}/status/current`)
+      .then((outcome) => proxmoxData(outcome, guestStatusReply, `the status of ${row.vmid}`))
+      .catch(() => undefined)
+    return parsed === undefined ? row : { ...row, ...freshOf(parsed) }
+  })
+  return { ...rows, guests }
+}
+
+const freshOf = ({ status, name, lock, uptime }: z.output<typeof guestStatusReply>): Partial<GuestRow> => ({
+  status,
+  lock,
+  uptimeS: uptime,
+  ...(name !== undefined && { name }),
+})
 
 /** Who may not read the status still gets the list of resources. */
 async function statusOf(read: ClusterLook['read']): Promise<ClusterStatus | GatewayError> {

@@ -5,6 +5,7 @@ import type { Target } from '../core/target.ts'
 import { clusterSource } from './cluster-source.ts'
 import { dockerSource } from './docker-source.ts'
 import { machineSource, serviceSource } from './host-source.ts'
+import type { OwnChanges } from './own-changes.ts'
 import type { WatchedSource } from './watch.ts'
 
 /** A target and how it is reached. */
@@ -14,17 +15,21 @@ interface Reached extends Target {
 
 export interface SourceParts {
   readonly store: FleetStore
+  readonly own?: OwnChanges | undefined
   now(): Date
   /** Ends with the signal of the sources. @throws GatewayError */
   read(target: Target, operation: Operation): Promise<Outcome>
 }
 
 /** What tells of the fleet: each target that there is something to be seen on. */
-export function sourcesOf(targets: readonly Reached[], { store, now, read }: SourceParts): readonly WatchedSource[] {
-  return targets.flatMap((target): readonly WatchedSource[] => {
+export function sourcesOf(
+  targets: readonly Reached[],
+  { store, own, now, read }: SourceParts,
+): readonly WatchedSource[] {
+  const all = targets.flatMap((target): readonly WatchedSource[] => {
     const { connection } = target
     if (connection.kind === 'proxmox' && connection.discovery.enabled)
-      return [clusterSource(target.id, connection, { store, now, read: (path) => read(target, get(path)) })]
+      return [clusterSource(target.id, connection, { store, own, now, read: (path) => read(target, get(path)) })]
     if (connection.kind === 'docker' && target.capabilities.includes('container:read'))
       return [dockerSource(target.id, (path) => read(target, get(path)))]
     if ((connection.kind === 'local' || connection.kind === 'ssh') && target.capabilities.includes('system:read'))
@@ -32,6 +37,7 @@ export function sourcesOf(targets: readonly Reached[], { store, now, read }: Sou
     const service = connection.kind === 'http' && target.capabilities.includes('http:read')
     return (service ? [serviceSource(target, (operation) => read(target, operation))] : []).filter(isThere)
   })
+  return own === undefined ? all : all.map((source) => ({ ...source, causeOf: own.causeOf }))
 }
 
 const isThere = (source: WatchedSource | undefined): source is WatchedSource => source !== undefined

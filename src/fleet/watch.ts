@@ -30,6 +30,8 @@ export interface Watch {
   run(signal: AbortSignal): Promise<void>
   /** Looks now: at the named sources, or all. Two who ask at the same time share a look. */
   now(sources?: readonly string[]): Promise<readonly Look[]>
+  /** Looks at one source after a change of ours: now, and once more when lists no longer are old. Resolves after the first look. */
+  soon(source: string, signal: AbortSignal): Promise<void>
 }
 
 const longestPauseMs = 30 * 60_000
@@ -67,6 +69,16 @@ export function openWatch(parts: WatchParts): Watch {
       const looks = await Promise.all(chosen.map(look))
       await Promise.all(chosen.map(({ inspect }) => inspect?.run(clock.now())))
       return looks
+    },
+    async soon(id, signal) {
+      const source = sources.find((one) => one.id === id)
+      if (source === undefined) return
+      // One that is under way began before the change.
+      await underWay.get(id)?.catch(() => undefined)
+      await tried(parts, source, () => look(source))
+      pause(clock, settledMs, signal)
+        .then(() => (signal.aborted ? undefined : tried(parts, source, () => look(source))))
+        .catch((error: unknown) => parts.log.error('a look after a change', { source: id, error }))
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { OwnChange } from '../core/fleet.ts'
 import type { FleetStore } from '../core/fleet-ports.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Approvals, AuditLog, Journal, Outputs, Targets } from '../core/ports.ts'
@@ -23,4 +24,6 @@ export interface Gateway {
   /** Part of every digest: a plan approved under one version is not performed by another. */
   readonly version: string
   newId(): string
+  /** Hears of every change that was performed; resolves when the fleet was looked at. */
+  changed?(changes: readonly OwnChange[]): Promise<void>
 }

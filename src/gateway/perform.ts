@@ -11,6 +11,7 @@ import { planAll } from './plan-all.ts'
 import { changeResult, type StepState, statusOf, stepReports } from './report.ts'
 import { restorePointHint } from './restore-point-hint.ts'
 import type { ChangeResult, TargetChange } from './result.ts'
+import { tellFleet } from './tell-fleet.ts'
 
 /** Reads the basis again, performs target by target in batches, and writes the end into journal and audit. Never throws. */
 export async function performChange(performance: Performance): Promise<ChangeResult> {
@@ -20,6 +21,7 @@ export async function performChange(performance: Performance): Promise<ChangeRes
     if (journalled)
       gateway.journal.finish(record.call, { status: result.status, at: gateway.clock.now(), result: plainJson(result) })
     await record.finished(result.status, failureOf(result))
+    if (journalled) await tellFleet(performance, result, performance.plans)
     return result
   } catch (error) {
     gateway.log.error('the end of a change could not be recorded', {

@@ -53,6 +53,7 @@ const ssh = { username: 'root', port: 2222, keyPath: '/key', acceptNew: true } a
 test('a running container is a target with the rights, the segment and the time limit that its cluster gives it', () => {
   expect(guestTargets([clusterOf()], [guest(101, { name: 'web01', tags: ['web'] })])).toEqual([
     {
+      guest: { cluster: 'home', vmid: 101 },
       id: 'pve:home/101',
       kind: 'guest',
       tags: ['web'],

@@ -243,7 +243,7 @@ describe('a gateway that is killed and starts again', () => {
       const result = await reboot(next, { requestId: 'one' })
       expect(effectsOf(next)).toEqual(before)
       expect(result.status).not.toBe('done')
-      expect(statesOf(result)).toEqual(expectedStates[`${n} ${when}`] ?? [])
+      expect(statesOf(result)).toEqual([...(expectedStates[`${n} ${when}`] ?? [])])
     } finally {
       // The killed one never ends; what it talked to does.
       const [first, next] = worlds.splice(0)

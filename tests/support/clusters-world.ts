@@ -9,6 +9,7 @@ import { openContacts } from '../../src/executors/contacts.ts'
 import { openGatewayTarget } from '../../src/executors/gateway.ts'
 import { openProxmox } from '../../src/executors/proxmox.ts'
 import { clusterSource } from '../../src/fleet/cluster-source.ts'
+import { openOwnChanges } from '../../src/fleet/own-changes.ts'
 import { openWatch, type Watch } from '../../src/fleet/watch.ts'
 import { backgroundRead } from '../../src/gateway/background-read.ts'
 import { type Call, call, type Gateway } from '../../src/gateway/call.ts'
@@ -125,12 +126,22 @@ export async function openClustersWorld({
     log,
     version: 'test',
     newId: () => randomId(),
+    async changed(changes) {
+      for (const change of changes) ours.note(change)
+      for (const { source } of changes) await watch.soon(source, over.signal)
+    },
   }
+  const ours = openOwnChanges(clock)
   const look = backgroundRead(executor)
   const over = new AbortController()
   const sources = targets.map((target) => {
     const read = (path: string) => look(target, { kind: 'request', method: 'GET', path }, over.signal)
-    return clusterSource(target.id, { discovery: quietDiscovery }, { store: fleet, now: clock.now, read })
+    const source = clusterSource(
+      target.id,
+      { discovery: quietDiscovery },
+      { store: fleet, own: ours, now: clock.now, read },
+    )
+    return { ...source, causeOf: ours.causeOf }
   })
   const watch = openWatch({ sources, store: fleet, clock, log, random: () => 0.5, changed: () => undefined })
   return {
