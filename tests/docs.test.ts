@@ -277,15 +277,6 @@ describe('examples', () => {
       page.blocks.filter(({ language, text }) => language === 'json' && !isJson(text)).map(({ text }) => text)
     expect(wrong(broken)).toEqual([])
   })
-
-  test('every figure of the README is one of bench/results.md', () => {
-    const [, section = ''] = readFileSync(join(root, 'README.md'), 'utf8').split(/^## Measured$/m)
-    const measured = new Set(readFileSync(join(root, 'bench/results.md'), 'utf8').match(/\d+(?:\.\d+)?/g))
-    const cells = (section.split(/^## /m)[0] ?? '').match(/^\|.*$/gm)?.flatMap((row) => row.split('|').slice(2)) ?? []
-    const figures = cells.flatMap((cell) => cell.match(/\d+(?:\.\d+)?/g) ?? [])
-    expect(figures.length).toBeGreaterThan(0)
-    expect(figures.filter((figure) => !measured.has(figure))).toEqual([])
-  })
 })
 
 function problemsOf(text: string): readonly string[] {
