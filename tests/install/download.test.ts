@@ -5,7 +5,6 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { eventually } from '../support/eventually.ts'
 import { type InstallMachine, startInstallMachine } from '../support/installer.ts'
 import { canStartMachines } from '../support/machine.ts'
 
@@ -65,30 +64,36 @@ describe.skipIf(!canStartMachines)('install.sh of a release', () => {
   const name = `tailops-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}.gz`
   let machine: InstallMachine
   let server: ChildProcess
+
+  /** Puts a file that it calls a version of tailops on the server; returns its signed checksums. */
+  function publish(version: string, program: string | Buffer, signer = key): string {
+    const packed = gzipSync(program)
+    const sums = `${sha256(packed)}  ${name}\n`
+    mkdirSync(join(dir, version))
+    writeFileSync(join(dir, version, name), packed)
+    writeFileSync(join(dir, version, 'SHA256SUMS'), sums)
+    writeFileSync(join(dir, version, 'SHA256SUMS.minisig'), signer.sign(sums))
+    return sums
+  }
+
+  /** The checksums of version 0.0.9. */
   let sums = ''
-  let before = ''
 
   beforeAll(async () => {
     machine = await startInstallMachine()
-    const packed = gzipSync(readFileSync(join(machine.root, 'opt/t/old')))
-    sums = `${sha256(packed)}  ${name}\n`
-    for (const version of ['v0.0.9', 'v0.0.8']) {
-      mkdirSync(join(dir, version))
-      writeFileSync(join(dir, version, name), packed)
-      writeFileSync(join(dir, version, 'SHA256SUMS'), sums)
-      writeFileSync(join(dir, version, 'SHA256SUMS.minisig'), key.sign(sums))
+    const old = readFileSync(join(machine.root, 'opt/t/old'))
+    sums = publish('v0.0.9', old)
+    publish('v0.0.8', old)
+    publish('v0.0.7', old, minisign())
+    publish('v0.0.6', old.toString().replace('0.0.9', '0.0.6'))
+    for (const [program, as] of Object.entries({ busybox: 'wget', openssl: 'openssl' })) {
+      const path = execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim()
+      cpSync(path, join(machine.root, 'usr/bin', as))
     }
-    cpSync(
-      execFileSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim(),
-      join(machine.root, 'usr/bin/wget'),
-    )
     const busybox = ['busybox', 'httpd', '-f', '-p', '127.0.0.1:9000', '-h', dir]
     server = spawn('nsenter', ['-t', machine.init, '-n', '--', ...busybox], { stdio: 'ignore' })
-    await eventually(
-      () => machine.around('wget -q -O /dev/null http://127.0.0.1:9000/v0.0.9/SHA256SUMS').code === 0,
-      'the release is served',
-    )
-    before = machine.listing()
+    const served = 'wget -q -O /dev/null http://127.0.0.1:9000/v0.0.9/SHA256SUMS 2>/dev/null'
+    await machine.around(`until ${served}; do sleep .1; done`)
   }, 240_000)
   afterAll(async () => {
     server.kill()
@@ -96,52 +101,54 @@ describe.skipIf(!canStartMachines)('install.sh of a release', () => {
     rmSync(dir, { recursive: true })
   }, 30_000)
 
-  const run = (pins: Readonly<Record<string, string>>, args = '') => {
+  const run = async (pins: Readonly<Record<string, string>>, args = '') => {
     const url = 'http://127.0.0.1:9000'
     machine.writeFile('/opt/t/released.sh', released({ release_url: url, release_version: '0.0.9', ...pins }))
-    const ended = machine.around(`cat /opt/t/released.sh | sh -s -- ${args}`)
+    const ended = await machine.around(`cat /opt/t/released.sh | sh -s -- ${args}`)
     machine.run('rm', '/opt/t/released.sh')
     return ended
   }
 
-  test('refuses checksums that are not those it was released with', () => {
-    const { code, text } = run({ release_sums: sha256('other') })
-    expect({ code, text }).toEqual({
-      code: 4,
-      text: expect.stringContaining('not those that this script was released with'),
-    })
-    expect(machine.listing()).toBe(before)
+  const withKey = { release_key: key.publicKey }
+
+  test.each([
+    ['checksums that are not those it was released with', { release_sums: sha256('other') }, '', 4, 'not those that'],
+    ['to download but by https', { release_url: 'http://tailops.invalid' }, '', 2, 'only https'],
+    ['another version without a key', {}, '--version 0.0.8', 4, 'no key'],
+    [
+      'another version that another key has signed',
+      withKey,
+      '--version 0.0.7',
+      4,
+      'signature of SHA256SUMS is not good',
+    ],
+    ['another version that is not what it says', withKey, '--version 0.0.8', 4, 'files are of version 0.0.9'],
+    ['a version that is not there', withKey, '--version 0.0.5', 1, 'cannot download'],
+  ])('refuses %s', async (_, pins, args, code, says) => {
+    expect(await run(pins, args)).toMatchObject({ code, text: expect.stringContaining(says) })
+    expect(await machine.listing()).toBe(machine.fresh)
   })
 
-  test('refuses a file that is not what the checksums say', () => {
+  test('refuses a file that is not what the checksums say', async () => {
     mkdirSync(join(dir, 'bad/v0.0.9'), { recursive: true })
     writeFileSync(join(dir, 'bad/v0.0.9', name), gzipSync('#!/bin/sh\necho evil\n'))
     writeFileSync(join(dir, 'bad/v0.0.9/SHA256SUMS'), sums)
-    const { code, text } = run({ release_url: 'http://127.0.0.1:9000/bad', release_sums: sha256(sums) })
+    const { code, text } = await run({ release_url: 'http://127.0.0.1:9000/bad', release_sums: sha256(sums) })
     expect({ code, text }).toEqual({ code: 4, text: expect.stringContaining('is wrong') })
-    expect(machine.listing()).toBe(before)
+    expect(await machine.listing()).toBe(machine.fresh)
   })
 
-  test('downloads over https alone from elsewhere', () => {
-    const { code, text } = run({ release_url: 'http://tailops.invalid', release_sums: sha256(sums) })
-    expect({ code, text }).toEqual({ code: 2, text: expect.stringContaining('only https') })
-  })
-
-  test('refuses another version without a key, and one that is not what it says', () => {
-    expect(run({}, '--version 0.0.8')).toMatchObject({ code: 4, text: expect.stringContaining('no key') })
-    const { code, text } = run({ release_key: key.publicKey }, '--version 0.0.8')
-    expect(code).toBe(4)
-    expect(text).toMatch(/files are of version 0[.]0[.]9|needs minisign or openssl/)
-    expect(machine.listing()).toBe(before)
-  })
-
-  test('piped into a shell it installs its version', () => {
-    const { code, text, token } = run({ release_sums: sha256(sums) })
+  test('piped into a shell it installs its version, or another one that its key has signed', async () => {
+    const { code, text, token } = await run({ release_sums: sha256(sums) })
     expect({ code, text, token }).toEqual({
       code: 0,
       text: expect.stringContaining('0.0.9 is installed'),
       token: expect.any(String),
     })
-    expect(machine.isReady()).toBe(true)
+    expect(await run(withKey, '--version 0.0.6')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('0.0.6 is in the place of 0.0.9'),
+    })
+    expect(await machine.isReady()).toBe(true)
   })
 })

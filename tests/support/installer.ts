@@ -1,32 +1,32 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { headersOf, rpc } from '../security/requests.ts'
 import { binary } from './installed.ts'
-import { type Machine, startMachine } from './machine.ts'
+import { type Machine, type Ran, type Suite, startMachine } from './machine.ts'
 
 const root = join(import.meta.dirname, '../..')
 
 /** A machine on which install.sh is run, with versions of tailops to install in /opt/t. */
 export interface InstallMachine extends Machine {
+  /** What `listing` said before anything was installed. */
+  readonly fresh: string
   /** Runs install.sh there. */
-  install(...args: readonly string[]): Ended
+  install(...args: readonly string[]): Promise<Ended>
   /** Runs install.sh there with a shell's text around it: `$INSTALL` stands for it. */
-  around(text: string): Ended
+  around(text: string): Promise<Ended>
   /** Everything of it that an installation touches: files, users and units. */
-  listing(): string
-  isReady(): boolean
-  mainPid(): string
-  version(): string
+  listing(): Promise<string>
+  isReady(): Promise<boolean>
+  mainPid(): Promise<string>
+  version(): Promise<string>
   /** Calls a tool of the running service, as a client on the machine. */
-  call(token: string, tool: string, args?: object): { readonly status: number; readonly text: string }
+  call(token: string, tool: string, args?: object): Promise<{ readonly status: number; readonly text: string }>
 }
 
-export interface Ended {
-  readonly code: number | null
-  /** What it wrote to stdout and stderr. */
-  readonly text: string
+export interface Ended extends Ran {
   /** The token that it showed. */
   readonly token: string | undefined
 }
@@ -38,35 +38,38 @@ const versions = {
     '[ "$1" = version ] && { echo "tailops 9.9.9"; exit; }\n[ "$1" = serve ] && { echo "I crash" >&2; exit 3; }',
 } as const
 
-export async function startInstallMachine(): Promise<InstallMachine> {
-  const machine = await startMachine()
-  const files = join(machine.root, 'opt/t')
-  mkdirSync(files, { mode: 0o755 })
-  copyFileSync(join(root, 'install.sh'), join(files, 'install.sh'))
-  cpSync(binary, join(files, 'tailops'))
-  writeFileSync(join(files, 'tailops.sha256'), `${sha256(readFileSync(binary))}  tailops\n`)
-  for (const [name, fault] of Object.entries(versions)) {
-    const text = `#!/bin/sh\n${fault}\nexec /opt/t/tailops "$@"\n`
-    writeFileSync(join(files, name), text, { mode: 0o755 })
-    writeFileSync(join(files, `${name}.sha256`), `${sha256(text)}  ${name}\n`)
+export async function startInstallMachine(suite?: Suite): Promise<InstallMachine> {
+  const machine = await startMachine(suite)
+  putVersions(join(machine.root, 'opt/t'))
+  const sh = async (text: string): Promise<Ended> => {
+    const ended = await machine.ran('sh', '-c', text)
+    return { ...ended, token: /^ {2}(tops_\w+)$/m.exec(ended.text)?.[1] }
   }
-  const enter = ['-t', machine.init, '-a', '--'] as const
-  const sh = (text: string): Ended => {
-    const { status, stdout, stderr } = spawnSync('nsenter', [...enter, 'sh', '-c', text], { encoding: 'utf8' })
-    const output = stdout + stderr
-    return { code: status, text: output, token: /^ {2}(tops_\w+)$/m.exec(output)?.[1] }
-  }
-  const said = (text: string): string => sh(text).text.trim()
+  const said = async (text: string): Promise<string> => (await sh(text)).text.trim()
+  const listing = () => said(listingText)
   return {
     ...machine,
+    fresh: await listing(),
     install: (...args) => sh(`sh /opt/t/install.sh ${args.join(' ')}`),
     around: (text) => sh(`INSTALL='sh /opt/t/install.sh'\n${text}`),
-    listing: () => said(listingText),
-    isReady: () => sh('/opt/t/tailops health').code === 0,
+    listing,
+    isReady: async () => (await sh('/opt/t/tailops health')).code === 0,
     mainPid: () => said('systemctl show -p MainPID --value tailops'),
     version: () => said('/usr/local/bin/tailops version'),
     call: (token, tool, args = {}) =>
       post(machine, headersOf(token), rpc('tools/call', { name: tool, arguments: args })),
+  }
+}
+
+function putVersions(folder: string): void {
+  mkdirSync(folder, { mode: 0o755 })
+  copyFileSync(join(root, 'install.sh'), join(folder, 'install.sh'))
+  cpSync(binary, join(folder, 'tailops'))
+  writeFileSync(join(folder, 'tailops.sha256'), `${sha256(readFileSync(binary))}  tailops\n`)
+  for (const [name, fault] of Object.entries(versions)) {
+    const text = `#!/bin/sh\n${fault}\nexec /opt/t/tailops "$@"\n`
+    writeFileSync(join(folder, name), text, { mode: 0o755 })
+    writeFileSync(join(folder, `${name}.sha256`), `${sha256(text)}  ${name}\n`)
   }
 }
 
@@ -77,28 +80,14 @@ const listingText = `
 find /etc /usr/local /root /home /var/lib /run/systemd/system /opt -xdev -printf '%p %M %u %g %l\\n' |
   grep -vE '^(/etc/[a-z]+-|/etc/[.]pwd[.]lock|/var/lib/systemd/) ?' | sort
 cat /etc/passwd /etc/group
-systemctl list-unit-files --no-legend`
+systemctl list-units --all --plain --no-legend 'tailops*'`
 
-function post({ init }: Machine, headers: Record<string, string>, body: string) {
+const execute = promisify(execFile)
+
+async function post({ init }: Machine, headers: Record<string, string>, body: string) {
   const options = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const text = execFileSync(
-    'nsenter',
-    [
-      '-t',
-      init,
-      '-n',
-      '--',
-      'curl',
-      '-sS',
-      '-w',
-      '\n%{http_code}',
-      ...options,
-      '-d',
-      body,
-      'http://127.0.0.1:8080/mcp',
-    ],
-    { encoding: 'utf8' },
-  )
+  const curl = ['curl', '-sS', '-w', '\n%{http_code}', ...options, '-d', body, 'http://127.0.0.1:8080/mcp']
+  const { stdout: text } = await execute('nsenter', ['-t', init, '-n', '--', ...curl], { maxBuffer: 8 * 1024 * 1024 })
   const end = text.lastIndexOf('\n')
   return { status: Number(text.slice(end + 1)), text: answerOf(text.slice(0, end)) }
 }

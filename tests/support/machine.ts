@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import type { Context } from '../../src/core/context.ts'
 import { effectOf } from '../../src/core/effect.ts'
@@ -21,10 +22,22 @@ export interface Machine {
   readonly init: string
   /** Runs a program in it and returns what it printed; one that fails throws. */
   run(...argv: readonly string[]): string
+  /** Runs a program in it to its end, while this process does other things. */
+  ran(...argv: readonly string[]): Promise<Ran>
   spawn(...argv: readonly string[]): ChildProcess
   writeFile(path: string, text: string): void
   stop(): Promise<void>
 }
+
+/** How a program of a machine ended. */
+export interface Ran {
+  readonly code: number | null
+  /** What it wrote to stdout, then what it wrote to stderr. */
+  readonly text: string
+}
+
+/** Debian 12 and 13. */
+export type Suite = 'bookworm' | 'trixie'
 
 const tool = join(import.meta.dirname, 'machine.sh')
 const run = promisify(execFile)
@@ -41,11 +54,11 @@ function hasPrograms(...names: readonly string[]): boolean {
   }
 }
 
-/** Boots a machine; the first one ever takes a minute, since its files are fetched. */
-export async function startMachine(): Promise<Machine> {
+/** Boots a machine; the first one of a suite takes half a minute, since its files are fetched. */
+export async function startMachine(suite: Suite = 'bookworm'): Promise<Machine> {
   const dir = mkdtempSync(join(tmpdir(), 'tailops-machine-'))
   const folder = join(dir, 'machine')
-  const { stdout } = await run('sh', [tool, 'up', folder])
+  const { stdout } = await run('sh', [tool, 'up', folder, suite])
   const enter = ['nsenter', '-t', stdout.trim(), '-a', '--'] as const
   const local = openLocal({
     stepsDir: join(dir, 'steps'),
@@ -64,6 +77,7 @@ export async function startMachine(): Promise<Machine> {
       close: () => local.close(),
     },
     run: (...argv) => execFileSync(enter[0], [...enter.slice(1), ...argv], { encoding: 'utf8', stdio: 'pipe' }),
+    ran: (...argv) => ran([...enter, ...argv]),
     spawn: (...argv) => spawn(enter[0], [...enter.slice(1), ...argv], { stdio: 'ignore' }),
     writeFile: (path, text) => writeFileSync(join(folder, 'root', path), text),
     async stop() {
@@ -71,6 +85,13 @@ export async function startMachine(): Promise<Machine> {
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+async function ran([program = '', ...args]: readonly string[]): Promise<Ran> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const closed = new Promise<number | null>((resolve) => child.on('close', resolve))
+  const [code, out, err] = await Promise.all([closed, text(child.stdout), text(child.stderr)])
+  return { code, text: out + err }
 }
 
 /** A context whose reads are done in the machine. */
