@@ -222,11 +222,12 @@ undo_one() {
   esac </dev/null
 }
 
-# make_dir PATH MODE OWNER
+# make_dir PATH MODE OWNER: with the folders above it, which everybody may enter.
 make_dir() {
   [ ! -d "$1" ] || return 0
+  make_dir "$(dirname "$1")" 755 root:root || return 1
   note made "$1"
-  mkdir -p "$1" && chmod "$2" "$1" && chown "$3" "$1"
+  mkdir "$1" && chmod "$2" "$1" && chown "$3" "$1"
 }
 
 # put_file PATH MODE OWNER: what stdin says, whole or not at all.
@@ -340,7 +341,10 @@ fetch() {
     curl --fail --silent --show-error --location --proto '=https,http' --proto-redir '=https' --connect-timeout 20 \
       --retry 2 --output "$2" "$1" </dev/null || no_download "$1"
   elif command -v wget >/dev/null 2>&1; then
-    wget -q -T 60 -O "$2" "$1" </dev/null || no_download "$1"
+    # That of BusyBox, which knows no --version, may die of -T.
+    if wget --version >/dev/null 2>&1; then within='-T 60'; else within=; fi
+    # shellcheck disable=SC2086
+    wget -q $within -O "$2" "$1" </dev/null || no_download "$1"
   else
     fail 3 'neither curl nor wget is installed' 'install one, or download the release elsewhere and give --from FILE'
   fi
@@ -505,6 +509,7 @@ add_folders() {
 
 check_config() {
   problems=$(as_service "$staged" validate-config "$config" 2>&1) || {
+    [ -n "$problems" ] || fail 1 "the user $user cannot run $staged" 'may it enter the folders above it?'
     printf '%s\n' "$problems" >&2
     fail 1 "TailOps $new_version finds errors in $config" 'correct them and run this again'
   }
@@ -573,8 +578,8 @@ start_service() {
   tries=0
   until ready_now; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 60 ] || ! still_tries; then not_healthy; fi
-    sleep .5 2>/dev/null || sleep 1
+    if [ "$tries" -ge 120 ] || ! still_tries; then not_healthy; fi
+    sleep .2 2>/dev/null || sleep 1
   done
   # Ready once may be another program's answer: the same process must still be there a second later.
   first=$(main_pid)
@@ -586,7 +591,11 @@ main_pid() { systemctl show -p MainPID --value "$unit"; }
 
 restarts_of_unit() { systemctl show -p NRestarts --value "$unit"; }
 
-still_tries() { [ "$(restarts_of_unit)" = "$restarts" ] && ! systemctl --quiet is-failed "$unit"; }
+# Once it has ended, whether or not systemd will try again, it does not become ready by itself.
+still_tries() {
+  case $(systemctl show -p SubState --value "$unit") in auto-restart* | failed | dead) return 1 ;; esac
+  [ "$(restarts_of_unit)" = "$restarts" ]
+}
 
 ready_now() {
   systemctl --quiet is-active "$unit" || return 1
