@@ -38,6 +38,7 @@ import proxmoxClusterHealth from './proxmox_cluster_health.ts'
 import proxmoxConfigureGuest from './proxmox_configure_guest.ts'
 import proxmoxConvertTemplate from './proxmox_convert_template.ts'
 import proxmoxCreateContainer from './proxmox_create_container.ts'
+import proxmoxCreateVm from './proxmox_create_vm.ts'
 import proxmoxDeleteGuest from './proxmox_delete_guest.ts'
 import proxmoxGuestInfo from './proxmox_guest_info.ts'
 import proxmoxListBackups from './proxmox_list_backups.ts'
@@ -108,6 +109,7 @@ export const tools: readonly Tool[] = [
   proxmoxConfigureGuest,
   proxmoxConvertTemplate,
   proxmoxCreateContainer,
+  proxmoxCreateVm,
   proxmoxDeleteGuest,
   proxmoxGuestInfo,
   proxmoxListBackups,
