@@ -3,16 +3,7 @@ import { disksOf } from './disks.ts'
 import { type Guest, type GuestKind, type Snapshot, wordOf } from './guest.ts'
 import { configOf, standsOn } from './guest-entries.ts'
 import { beginOnGuest } from './guest-task.ts'
-import {
-  type Call,
-  guestHere,
-  isSet,
-  type Method,
-  onGuest,
-  type Permissions,
-  seconds,
-  text,
-} from './method.ts'
+import { type Call, guestHere, isSet, type Method, onGuest, type Permissions, seconds, text } from './method.ts'
 import type { World } from './world.ts'
 
 const mayLook: Permissions = {

@@ -53,9 +53,11 @@ import proxmoxListTasks from './proxmox_list_tasks.ts'
 import proxmoxListUsers from './proxmox_list_users.ts'
 import proxmoxManageGuest from './proxmox_manage_guest.ts'
 import proxmoxMetrics from './proxmox_metrics.ts'
+import proxmoxMigrateGuest from './proxmox_migrate_guest.ts'
 import proxmoxNodeStatus from './proxmox_node_status.ts'
 import proxmoxPermissions from './proxmox_permissions.ts'
 import proxmoxResizeDisk from './proxmox_resize_disk.ts'
+import proxmoxRestore from './proxmox_restore.ts'
 import proxmoxSnapshot from './proxmox_snapshot.ts'
 import proxmoxStorageContent from './proxmox_storage_content.ts'
 import proxmoxTaskStatus from './proxmox_task_status.ts'
@@ -124,9 +126,11 @@ export const tools: readonly Tool[] = [
   proxmoxListUsers,
   proxmoxManageGuest,
   proxmoxMetrics,
+  proxmoxMigrateGuest,
   proxmoxNodeStatus,
   proxmoxPermissions,
   proxmoxResizeDisk,
+  proxmoxRestore,
   proxmoxSnapshot,
   proxmoxStorageContent,
   proxmoxTaskStatus,
