@@ -220,6 +220,17 @@ describe('names', () => {
             .filter((word) => !capabilityWords.includes(word))
     expect(wrong(found)).toEqual([])
   })
+
+  test('every capability is explained in docs/policy.md', () => {
+    const explained = readPage('docs/policy.md').spans
+    expect(capabilities.filter((name) => !explained.includes(name))).toEqual([])
+  })
+
+  test('every folder of src stands in docs/architecture.md', () => {
+    const named = readPage('docs/architecture.md').spans
+    const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    expect(folders.map(({ name }) => `${name}/`).filter((name) => !named.includes(name))).toEqual([])
+  })
 })
 
 describe('environment', () => {

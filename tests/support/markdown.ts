@@ -16,6 +16,7 @@ export interface Page {
   readonly anchors: ReadonlySet<string>
 }
 
+/** Code between two fences. */
 export interface Block {
   /** `yaml`, `console`, or nothing. */
   readonly language: string
