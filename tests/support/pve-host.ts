@@ -45,8 +45,8 @@ export interface PveHost {
   /** What its programs did since it was made or `forget`. */
   effects(): readonly string[]
   calls(): readonly string[]
-  /** A fault: see pve-host/common.bash; without words none. */
-  fault(...words: readonly (string | number)[]): void
+  /** What goes wrong from now on, each like `fail 1 pct start*`: see pve-host/common.bash. */
+  faults(...lines: readonly string[]): void
   /** Writes a file that says how the host is. */
   set(name: string, text?: string): void
   unset(name: string): void
@@ -108,9 +108,9 @@ export async function makePveHost({ release = '9.2.11', template = 'small', file
       ].join('\n'),
     effects: () => lines('effects'),
     calls: () => lines('calls'),
-    fault(...words) {
-      rmSync(join(folder, 'matched'), { force: true })
-      writeFileSync(join(folder, 'fault'), words.length === 0 ? '' : `${words.join(' ')}\n`)
+    faults(...faults) {
+      for (const name of readdirSync(folder)) if (name.startsWith('matched.')) rmSync(join(folder, name))
+      writeFileSync(join(folder, 'fault'), faults.map((line) => `${line}\n`).join(''))
     },
     set: (name, words = '') => writeFileSync(join(folder, name), words),
     unset: (name) => rmSync(join(folder, name), { force: true }),

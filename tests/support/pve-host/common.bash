@@ -1,30 +1,38 @@
 # shellcheck shell=bash
 # Sourced by the programs of the host of pve-host.sh: what they share. The folder above theirs holds all that there is.
 set -u
-state=$(dirname "$(dirname "$(readlink -f "$0")")")
+state=${0%/*/*}
 conf=$state/pve/lxc
-release=$(cat "$state/release")
+read -r release <"$state/release"
 
-# Writes the call down and lets the fault happen that the test asked for. $state/fault holds MODE NTH PATTERN: at the NTH
-# call that matches (every one for 0). fail: nothing is done, exit 255. lie: nothing is done, exit 0. after: done, exit 255.
-# A name of a signal: sent to the process in $state/script, before anything is done.
+# Writes the call down and lets the faults happen that the test asked for. A line of $state/fault is MODE NTH PATTERN: at
+# the NTH call that matches (every one for 0). fail: nothing is done, exit 255. lie: nothing is done, exit 0. after: done,
+# exit 255. taken: somebody else makes the container first. A name of a signal: sent to the process in $state/script, before
+# anything is done.
 begin() {
-  local call mode nth pattern count
+  local call mode nth pattern line=0
   call="${0##*/} $*"
   printf '%s\n' "${call//$'\n'/ }" >>"$state/calls"
   [ -s "$state/fault" ] || return 0
-  read -r mode nth pattern <"$state/fault"
-  # shellcheck disable=SC2254
-  case $call in $pattern) ;; *) return 0 ;; esac
-  printf x >>"$state/matched"
-  count=$(wc -c <"$state/matched")
-  [ "$nth" = 0 ] || [ "$nth" = "$count" ] || return 0
-  case $mode in
-    fail) refuse 'a fault' ;;
-    lie) exit 0 ;;
-    after) trap 'exit 255' EXIT ;;
-    *) kill "-$mode" "$(cat "$state/script")" ;;
-  esac
+  while read -r mode nth pattern; do
+    line=$((line + 1))
+    # shellcheck disable=SC2254
+    case $call in $pattern) is_due "$state/matched.$line" "$nth" || continue ;; *) continue ;; esac
+    case $mode in
+      fail) refuse 'a fault' ;;
+      lie) exit 0 ;;
+      after) trap 'exit 255' EXIT ;;
+      taken) echo 'hostname: theirs' >"$conf/$2.conf" ;;
+      *) kill "-$mode" "$(<"$state/script")" ;;
+    esac
+  done <"$state/fault"
+}
+
+is_due() {
+  local count
+  printf x >>"$1"
+  count=$(<"$1")
+  [ "$2" = 0 ] || [ "$2" = "${#count}" ]
 }
 
 effect() { printf '%s\n' "$*" >>"$state/effects"; }

@@ -9,7 +9,6 @@ cp "$(command -v busybox)" bin/busybox
 for name in $(bin/busybox --list); do
   case $name in busybox | init | hostname) ;; *) ln -s busybox "bin/$name" ;; esac
 done
-ln -s /bin/env usr/bin/env
 printf 'root:x:0:0:root:/root:/bin/sh\n' >etc/passwd
 printf 'root:x:0:\ntailops:x:900:\n' >etc/group
 program() {
@@ -23,6 +22,15 @@ while :; do
   sleep 3600 &
   wait $!
 done
+END
+# BusyBox's own env would take its own hostname.
+program usr/bin/env <<'END'
+#!/bin/sh
+while :; do
+  case $1 in *=*) export "$1" && shift ;; *) break ;; esac
+done
+[ "$1" != hostname ] || { shift && exec /bin/hostname "$@"; }
+exec "$@"
 END
 program bin/hostname <<'END'
 #!/bin/sh
