@@ -12,6 +12,9 @@ export interface GuestIdentity {
 /** How callers name a guest, for descriptions of arguments. */
 export const guestRule = 'name, vmid or id'
 
+/** The same, of a change that may name several. */
+export const guestsRule = 'name, vmid or id; several: `tag:x`, `web-*`, `a,b`'
+
 /** Where the API keeps a guest: `/nodes/pve1/lxc/101`. */
 export const guestPath = ({ node, kind, vmid }: GuestIdentity): string =>
   `/nodes/${encodeURIComponent(node)}/${kind}/${vmid}`

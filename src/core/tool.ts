@@ -40,6 +40,8 @@ export interface Action<Input extends z.ZodObject = z.ZodObject, Output extends 
   readonly risk: 'write' | 'destructive'
   /** What it changes can be a guest of a Proxmox cluster: callers may ask for `snapshot_first`, a snapshot that a failure goes back to. */
   readonly restorePoint?: true
+  /** Of a tool for Proxmox whose `resource` is a guest: it may name several, as `tag:web`, and is then planned for each by its vmid. */
+  readonly severalGuests?: true
   riskOf?(input: z.output<Input>, target: Target): Risk
   plan(input: z.output<Input>, context: Context): Promise<Plan>
   /** The answer, from what was planned and what the steps returned. Pure. */

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import { isAction } from '../core/tool.ts'
 import { change } from './change.ts'
+import { eachGuest } from './choose-guests.ts'
 import { access } from './decide-call.ts'
 import type { Gateway } from './gateway.ts'
 import { parseInput } from './parse-input.ts'
@@ -33,8 +34,10 @@ async function decideAndDo(gateway: Gateway, request: Call, record: Recorder): P
   const { tool } = request
   const input = parseInput(tool, request.input)
   record.input(input)
-  const granted = access(gateway, request, input)
-  record.decided(granted)
+  const allowed = access(gateway, request, input)
+  record.decided(allowed)
+  const granted = await eachGuest(gateway, request, { input, granted: allowed })
+  if (granted !== allowed) record.decided(granted)
   if (isAction(tool)) return change(gateway, { ...request, tool, input, granted }, record)
   const result = await query(gateway, { ...request, tool, input, granted }, record.call)
   await record.finished(result.answers.some((answer) => 'error' in answer) ? 'partial' : 'done')

@@ -20,7 +20,7 @@ export const answerWithinMs = 50_000
 export async function change(gateway: Gateway, request: ChangeCall, record: Recorder): Promise<ChangeResult> {
   const requestDigest = digestOf([
     request.tool.name,
-    request.granted.map(({ target }) => target.id),
+    [...new Set(request.granted.map(({ target }) => target.id))],
     request.input,
     ...(request.snapshotFirst === true ? ['snapshot_first'] : []),
   ])

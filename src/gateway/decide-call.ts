@@ -6,6 +6,7 @@ import { capabilityOn, isAction, type Risk, type Tool } from '../core/tool.ts'
 import { chooseClusters } from './choose-clusters.ts'
 import { chooseTargets } from './choose-targets.ts'
 import type { Gateway } from './gateway.ts'
+import { placeNamed } from './places.ts'
 import type { Call, Granted } from './request.ts'
 import { clusterOfGuest } from './restore-point.ts'
 
@@ -80,7 +81,7 @@ function checkOrigin(gateway: Gateway, caller: Caller, input: z.output<Tool['inp
   }
   const tool = gateway.tools.find(({ name }) => name === origin.tool)
   for (const id of origin.targets) {
-    const target = gateway.targets.all.find((candidate) => candidate.id === id)
+    const target = placeNamed(gateway, id)?.target
     if (tool === undefined || target === undefined) {
       throw new GatewayError('denied', `${origin.tool} on ${id} is no longer configured`, { hint: 'repeat the call' })
     }

@@ -3,10 +3,10 @@ import { GatewayError } from '../core/errors.ts'
 import type { Outcome } from '../core/operation.ts'
 import { type Plan, type Step, type Until, valueAt } from '../core/plan.ts'
 import type { StepEnd } from '../core/ports.ts'
-import type { Target } from '../core/target.ts'
 import { canonicalJson } from '../lib/json.ts'
 import { describe } from './describe.ts'
 import type { Performance } from './performance.ts'
+import type { Place } from './places.ts'
 import { carrierOf } from './read-context.ts'
 import { type StepState, stepName } from './report.ts'
 
@@ -14,21 +14,17 @@ const maxStepOutputBytes = 256 * 1024
 const untilEveryMs = 500
 
 /** Runs the steps of one target in order; a failed one undoes what was done, in reverse. A lost end stops everything and undoes nothing. */
-export async function performSteps(
-  performance: Performance,
-  target: Target,
-  plan: Plan,
-): Promise<readonly StepState[]> {
+export async function performSteps(performance: Performance, place: Place, plan: Plan): Promise<readonly StepState[]> {
   const states: StepState[] = []
   for (const [index, step] of plan.steps.entries()) {
     if (performance.cancel.aborted) {
       states.push({ state: 'cancelled', note: 'cancelled before it began' })
-      return undoAll(performance, target, plan, states)
+      return undoAll(performance, place, plan, states)
     }
-    const state = await performStep({ performance, target, index, phase: 'do' }, step)
+    const state = await performStep({ performance, place, index, phase: 'do' }, step)
     states.push(state)
     if (state.state === 'unknown' || state.state === 'running') return states
-    if (state.state !== 'done') return undoAll(performance, target, plan, states)
+    if (state.state !== 'done') return undoAll(performance, place, plan, states)
   }
   return states
 }
@@ -36,7 +32,7 @@ export async function performSteps(
 /** One step on its way; its name is where its traces on the target are found again. */
 interface StepRun {
   readonly performance: Performance
-  readonly target: Target
+  readonly place: Place
   readonly index: number
   readonly phase: 'do' | 'undo'
 }
@@ -52,14 +48,14 @@ async function performStep(run: StepRun, step: Step): Promise<StepState> {
 }
 
 async function send(run: StepRun, step: Step): Promise<StepState> {
-  const { performance, target } = run
-  const executor = carrierOf(performance.gateway, target, step.do)
+  const { performance, place } = run
+  const executor = carrierOf(performance.gateway, place.target, step.do)
   const sentAt = performance.gateway.clock.now()
   let ref: string | undefined
   try {
     const outcome = await executor.perform(step.do, {
       signal: step.interruptible === true ? performance.cancel : AbortSignal.any([]),
-      timeoutMs: step.do.timeoutMs ?? target.constraints.timeoutMs,
+      timeoutMs: step.do.timeoutMs ?? place.target.constraints.timeoutMs,
       maxOutputBytes: maxStepOutputBytes,
       step: effectOf(step.do) === 'write' ? nameOf(run) : undefined,
       onRef: (given) => {
@@ -97,12 +93,12 @@ const stateOf = (outcome: Outcome): StepState => {
 }
 
 /** Repeats a read until the wanted value is there. A read that fails counts as not yet. */
-async function waitUntil({ performance, target }: StepRun, until: Until, sent: StepState): Promise<StepState> {
+async function waitUntil({ performance, place }: StepRun, until: Until, sent: StepState): Promise<StepState> {
   const { clock } = performance.gateway
   const began = clock.elapsedMs()
   let seen = 'nothing'
   for (;;) {
-    const value = await readValue(performance, target, until).catch((error: unknown) => ({
+    const value = await readValue(performance, place, until).catch((error: unknown) => ({
       failed: GatewayError.from(error).message,
     }))
     if (canonicalJson(value) === canonicalJson(until.equals)) return sent
@@ -118,20 +114,20 @@ async function waitUntil({ performance, target }: StepRun, until: Until, sent: S
   }
 }
 
-async function readValue({ gateway }: Performance, target: Target, { read, path }: Until): Promise<unknown> {
+async function readValue({ gateway }: Performance, place: Place, { read, path }: Until): Promise<unknown> {
   if (effectOf(read) !== 'read') throw new GatewayError('internal', `${describe(read)} would not only read`)
   const limits = {
     signal: AbortSignal.any([]),
-    timeoutMs: target.constraints.timeoutMs,
+    timeoutMs: place.target.constraints.timeoutMs,
     maxOutputBytes: maxStepOutputBytes,
   }
-  return valueAt(await carrierOf(gateway, target, read).perform(read, limits), path)
+  return valueAt(await carrierOf(gateway, place.target, read).perform(read, limits), path)
 }
 
 /** Takes back every step that was done, last first. A failed `until` means that its own step was done. */
 async function undoAll(
   performance: Performance,
-  target: Target,
+  place: Place,
   plan: Plan,
   states: readonly StepState[],
 ): Promise<readonly StepState[]> {
@@ -146,7 +142,7 @@ async function undoAll(
       continue
     }
     const undone = await performStep(
-      { performance, target, index, phase: 'undo' },
+      { performance, place, index, phase: 'undo' },
       { do: step.undo, until: step.undoUntil },
     )
     ends[index] = {
@@ -154,14 +150,14 @@ async function undoAll(
       state: undoState(undone.state),
       note: joined(before.note, undone.note && `undo: ${undone.note}`),
     }
-    if (index === covered && undone.state === 'done') takenBack({ performance, target, plan }, ends, index)
+    if (index === covered && undone.state === 'done') takenBack({ performance, place, plan }, ends, index)
   }
   return ends
 }
 
 /** What was done after a restore point is no more, once the restore point is gone back to. */
 function takenBack(
-  { performance, target, plan }: { readonly performance: Performance; readonly target: Target; readonly plan: Plan },
+  { performance, place, plan }: { readonly performance: Performance; readonly place: Place; readonly plan: Plan },
   ends: StepState[],
   restorePoint: number,
 ): void {
@@ -173,7 +169,7 @@ function takenBack(
     ends[index] = { ...before, state: 'undone', note: joined(before.note, why) }
     if (!journalled) continue
     const at = gateway.clock.now()
-    gateway.journal.step(record.call, { target: target.id, index, phase: 'undo', state: 'done', at, note: why })
+    gateway.journal.step(record.call, { target: place.id, index, phase: 'undo', state: 'done', at, note: why })
   }
 }
 
@@ -185,20 +181,20 @@ const undoState = (state: StepEnd): StepEnd => {
 const joined = (...notes: readonly (string | undefined)[]): string | undefined =>
   notes.filter((part) => part !== undefined && part !== '').join('; ') || undefined
 
-const nameOf = ({ performance, target, index, phase }: StepRun): string =>
-  stepName(performance.record.call, { target: target.id, index, phase })
+const nameOf = ({ performance, place, index, phase }: StepRun): string =>
+  stepName(performance.record.call, { target: place.id, index, phase })
 
 async function note(
   run: StepRun,
   state: StepEnd,
   more: { what?: string; outcome?: Outcome | undefined; why?: string | undefined },
 ): Promise<void> {
-  const { performance, target, index, phase } = run
+  const { performance, place, index, phase } = run
   if (!performance.journalled) return
   const { gateway, record } = performance
   const at = gateway.clock.now()
   gateway.journal.step(record.call, {
-    target: target.id,
+    target: place.id,
     index,
     phase,
     state,
@@ -206,24 +202,24 @@ async function note(
     outcome: more.outcome,
     note: more.why,
   })
-  const step = { target: target.id, index, phase, what: more.what, ...(state !== 'running' && { end: state }) }
+  const step = { target: place.id, index, phase, what: more.what, ...(state !== 'running' && { end: state }) }
   await record.step(state === 'running' ? 'step_started' : 'step_ended', { step, reason: more.why })
 }
 
 /** Tells who asked, and who asks later, how far it is. */
-function tell({ performance: { gateway, request, record }, target }: StepRun, message: string): void {
-  const progress = `${target.id}: ${message}`
+function tell({ performance: { gateway, request, record }, place }: StepRun, message: string): void {
+  const progress = `${place.id}: ${message}`
   gateway.jobs.note(record.call, progress)
   request.progress?.(progress)
 }
 
 /** The target's own handle of a running step, as soon as it is known. The step itself waits for nothing. */
 function noteRef(run: StepRun, ref: string): void {
-  const { performance, target, index, phase } = run
+  const { performance, place, index, phase } = run
   if (!performance.journalled) return
   const { gateway, record } = performance
-  gateway.journal.step(record.call, { target: target.id, index, phase, state: 'running', at: gateway.clock.now(), ref })
-  record.step('step_ref', { step: { target: target.id, index, phase, ref } }).catch((error: unknown) => {
+  gateway.journal.step(record.call, { target: place.id, index, phase, state: 'running', at: gateway.clock.now(), ref })
+  record.step('step_ref', { step: { target: place.id, index, phase, ref } }).catch((error: unknown) => {
     gateway.log.error('a step handle could not be audited', { call: record.call, cause: error })
   })
 }

@@ -1,12 +1,12 @@
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
 import type { CallStatus } from '../core/ports.ts'
-import type { Target } from '../core/target.ts'
 import { ownPart } from '../guests/restore-point.ts'
 import { plainJson } from '../lib/json.ts'
 import { fanOut } from './fan-out.ts'
 import { performSteps } from './perform-steps.ts'
 import type { Performance } from './performance.ts'
+import { type Place, placeOf } from './places.ts'
 import { planAll } from './plan-all.ts'
 import { changeResult, type StepState, statusOf, stepReports } from './report.ts'
 import { restorePointHint } from './restore-point-hint.ts'
@@ -41,13 +41,14 @@ function inTurn(performance: Performance): Promise<ChangeResult> {
   const { gateway, plans, journalled } = performance
   const perform = () => performTargets(performance)
   return journalled
-    ? gateway.jobs.turns.hold(
-        plans.flatMap(({ target, plan: { restorePoint } }) =>
-          restorePoint === undefined ? [target] : [target, restorePoint.cluster],
-        ),
-        perform,
-      )
+    ? gateway.jobs.turns.hold([...new Set(plans.flatMap((plan) => touched(performance, plan)))], perform)
     : perform()
+}
+
+/** A cluster's guests are changed in turn with the cluster, and so is a machine with the cluster that snapshots it. */
+function touched(performance: Performance, { target, plan: { restorePoint } }: TargetPlan): readonly string[] {
+  const own = placeIn(performance, target).target.id
+  return restorePoint === undefined ? [own] : [own, restorePoint.cluster]
 }
 
 async function performTargets(performance: Performance): Promise<ChangeResult> {
@@ -87,8 +88,7 @@ async function changedWorld({ gateway, request, plans, cancel }: Performance): P
 }
 
 async function performTarget(performance: Performance, { target: id, plan }: TargetPlan): Promise<TargetChange> {
-  const target = targetOf(performance, id)
-  const states = await performSteps(performance, target, plan)
+  const states = await performSteps(performance, placeIn(performance, id), plan)
   const status = statusOf(plan, states)
   return {
     target: id,
@@ -111,10 +111,10 @@ function outputOf(
   return failure === undefined ? undefined : tool.output.parse(failure)
 }
 
-function targetOf({ request }: Performance, id: string): Target {
-  const found = request.granted.find(({ target }) => target.id === id)
+function placeIn({ request }: Performance, id: string): Place {
+  const found = request.granted.map(placeOf).find((place) => place.id === id)
   if (found === undefined) throw new TypeError(`plan for ${id}, which was not decided`)
-  return found.target
+  return found
 }
 
 function notBegun({ record, plans }: Performance, why: string): ChangeResult {

@@ -7,6 +7,7 @@ import { plainJson } from '../lib/json.ts'
 import type { Gateway } from './gateway.ts'
 import { statesOf } from './jobs.ts'
 import { reconciled } from './perform-steps.ts'
+import { placeNamed } from './places.ts'
 import { carrierOf } from './read-context.ts'
 import { changeResult, type StepState, statusOf, stepName, stepReports } from './report.ts'
 import { restorePointHint } from './restore-point-hint.ts'
@@ -71,7 +72,7 @@ async function endOfStep(gateway: Gateway, job: Job, open: JobStep): Promise<Job
 async function reconcileStep(gateway: Gateway, job: Job, open: JobStep): Promise<StepState> {
   const planned = job.plans.find(({ target }) => target === open.target)?.plan.steps[open.index]
   const operation = open.phase === 'do' ? planned?.do : planned?.undo
-  const target = gateway.targets.all.find(({ id }) => id === open.target)
+  const target = placeNamed(gateway, open.target)?.target
   if (operation === undefined || target === undefined) {
     return { state: 'unknown', note: `the gateway was restarted; ${open.target} is no longer configured` }
   }

@@ -3,6 +3,7 @@ import type { AuditRecord, CallStatus } from '../core/ports.ts'
 import { sha256 } from '../lib/digest.ts'
 import type { Json } from '../lib/json.ts'
 import type { Gateway } from './gateway.ts'
+import { placeOf } from './places.ts'
 import type { Call, Granted } from './request.ts'
 
 /** Writes the audit records of one call. What is learned on the way goes into every later record. */
@@ -48,7 +49,7 @@ export function recorder(gateway: Gateway, request: Call): Recorder {
 function summaryOf(granted: readonly Granted[]): Partial<AuditRecord> {
   const [first] = granted
   return {
-    targets: granted.map(({ target }) => target.id),
+    targets: granted.map((one) => placeOf(one).id),
     risk: first?.risk,
     decision: [...new Set(granted.map(({ decision }) => `${decision.effect}:${decision.rule}`))].join(' '),
   }

@@ -30,6 +30,8 @@ export interface Batch {
 /** A target of a call and what policy says about this call on it. */
 export interface Granted {
   readonly target: Target
+  /** The vmid of one guest, of a change that names several. */
+  readonly guest?: number | undefined
   readonly decision: Decision
   readonly risk: Risk
 }

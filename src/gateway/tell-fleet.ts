@@ -28,10 +28,11 @@ export async function tellFleet(
 /** The guest of a cluster, the container of an engine, or the machine itself; where a guest was rolled back, that guest too. */
 function ownChanges({ target, plan: { basis, restorePoint } }: TargetPlan, cause: string): readonly OwnChange[] {
   const { vmid, container, name } = basis
-  const guest = typeof vmid === 'number' || typeof vmid === 'string' ? [`pve:${target}/${vmid}`] : []
+  const source = typeof vmid === 'number' ? target.replace(/\/\d+$/, '') : target
+  const guest = typeof vmid === 'number' ? [`pve:${source}/${vmid}`] : []
   const inside = [container, name].flatMap((one) => (typeof one === 'string' ? [`container:${target}/${one}`] : []))
-  const own = { source: target, ids: [...guest, ...inside, `host:${target}`], cause }
-  if (restorePoint === undefined || restorePoint.cluster === target) return [own]
+  const own = { source, ids: [...guest, ...inside, `host:${target}`], cause }
+  if (restorePoint === undefined || restorePoint.cluster === source) return [own]
   const { cluster, vmid: restored } = restorePoint
   return [own, { source: cluster, ids: [`pve:${cluster}/${restored}`], cause }]
 }

@@ -31,7 +31,7 @@ const Common = z.object({
   snapshot_first: z.boolean().optional().describe('a failure goes back to it'),
   request_id: z.string().min(1).max(80).optional().describe('for safe repeats'),
   batch: batch.optional().meta({
-    $comment: 'on many targets: `{size, max_failures}`, so many at a time, no further after so many failures',
+    $comment: 'on many targets or guests: `{size, max_failures}`, so many at a time, no further after so many failures',
   }),
 })
 
@@ -48,7 +48,7 @@ export function commonFor(tool: Tool): z.ZodObject {
   if (tool.capability === 'origin') return Common.pick({})
   return Common.pick({
     ...place,
-    ...('targets' in place && { batch: true as const }),
+    ...(('targets' in place || tool.severalGuests === true) && { batch: true as const }),
     ...(tool.restorePoint === true && { snapshot_first: true as const }),
     dry_run: true,
     approval: true,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { get, type Outcome, post } from '../core/operation.ts'
 import type { Plan, Step, Until } from '../core/plan.ts'
-import { guestPath, guestRule } from '../core/proxmox-guest.ts'
+import { guestPath, guestsRule } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 import { type GuestNow, guestNow, refusal } from '../guests/guest-now.ts'
@@ -22,11 +22,12 @@ export default defineTool({
   capability: 'proxmox:control',
   risk: 'write',
   restorePoint: true,
+  severalGuests: true,
   riskOf: ({ action, force }) => (action === 'stop' || force ? 'destructive' : 'write'),
   targets: ['proxmox'],
   resource: 'guest',
   input: z.object({
-    guest: z.string().min(1).max(100).describe(guestRule),
+    guest: z.string().min(1).max(100).describe(guestsRule),
     action: z.enum(actions),
     timeout_s: z.number().int().min(1).max(3600).default(60).describe('of shutdown, reboot'),
     force: z.boolean().default(false).describe('shutdown: power off after timeout_s'),
