@@ -1,9 +1,9 @@
-import { ApiError } from './api-error.ts'
+import { ApiError, badParameters } from './api-error.ts'
 import { type Guest, type GuestKind, wordOf } from './guest.ts'
 import { type ConfigChanges, changed, configured } from './guest-changes.ts'
 import { configOf } from './guest-entries.ts'
 import { beginOnGuest } from './guest-task.ts'
-import { type Call, guestHere, type Method, may, onGuest, type Permissions, text } from './method.ts'
+import { type Call, guestHere, isSet, type Method, may, onGuest, type Permissions, text } from './method.ts'
 
 const perm = (privileges: readonly string[]): Permissions => ({ check: ['perm', '/vms/{vmid}', privileges, 'any', 1] })
 const configuring: Readonly<Record<GuestKind, Permissions>> = {
@@ -105,6 +105,8 @@ const noKeys: readonly string[] = [
 /** What a request changes. @throws ApiError when it may not, or when somebody else did meanwhile */
 function requireFree(call: Call, guest: Guest): ConfigChanges {
   const { vmid, kind, lock } = guest
+  if (isSet(call, 'skiplock') && call.caller.id !== 'root@pam')
+    throw badParameters({ skiplock: 'Only root may use this option.' })
   const given = Object.keys(call.params).filter((key) => !noKeys.includes(key))
   const removed = (text(call, 'delete') ?? '').split(/[,;\s]+/).filter((key) => key !== '')
   for (const key of [...given, ...removed]) requireRight(call, vmid, key)

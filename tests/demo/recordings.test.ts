@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { type ApiReply, type ApiRequest, answer } from '../../src/demo/answer.ts'
 import { methods } from '../../src/demo/api.ts'
+import { guestOf } from '../../src/demo/guest.ts'
 import type { Task } from '../../src/demo/tasks.ts'
 import type { World } from '../../src/demo/world.ts'
 import { movedClock } from '../support/moved-clock.ts'
@@ -56,6 +57,8 @@ const lockMachine = (world: World) => world.changeGuest(200, { lock: 'snapshot' 
 const states: Readonly<Record<string, (world: World) => void>> = {
   'cluster-resources': stopWeb,
   'cluster-resources-vm': stopWeb,
+  'destroy-ct': (world) => world.putGuest(guestOf({ vmid: 120, node: 'pve2' })),
+  'err-500-locked-config': lockMachine,
   'node-qemu': lockMachine,
   'node-qemu-full': lockMachine,
   'noquorum-ct-start': stopWeb,
