@@ -62,6 +62,7 @@ function nodeStorages(call: Call) {
   const wanted = visible(call).filter(
     (storage) =>
       (only === undefined || storage.name === only) &&
+      (storage.nodes === undefined || storage.nodes.includes(name)) &&
       (holds === undefined || storage.content.some((what) => holds.includes(what))),
   )
   const shown = isSet(call, 'enabled') ? wanted.filter(({ inactive }) => inactive !== true) : wanted

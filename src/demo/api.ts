@@ -7,6 +7,7 @@ import { configMethods } from './api-config.ts'
 import { createMethods } from './api-create.ts'
 import { destroyMethods } from './api-destroy.ts'
 import { guestMethods } from './api-guests.ts'
+import { migrateMethods } from './api-migrate.ts'
 import { nodeMethods } from './api-nodes.ts'
 import { powerMethods } from './api-power.ts'
 import { snapshotMethods } from './api-snapshots.ts'
@@ -24,6 +25,7 @@ export const methods: readonly Method[] = [
   ...cloneMethods,
   ...createMethods,
   ...destroyMethods,
+  ...migrateMethods,
   ...nodeMethods,
   ...powerMethods,
   ...snapshotMethods,

@@ -63,6 +63,8 @@ export interface Storage {
   /** Further keys of its configuration: `{'prune-backups': 'keep-last=7'}`. */
   readonly options?: Readonly<Record<string, string>> | undefined
   readonly inactive?: boolean | undefined
+  /** The nodes that have it; all when left out. */
+  readonly nodes?: readonly string[] | undefined
 }
 
 /** A pool of guests. */

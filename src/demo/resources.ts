@@ -67,7 +67,12 @@ export function nodeEntry(call: Call, node: PveNode): Resource {
 /** Every storage on every node that the caller may see. */
 export function storageResources(call: Call): readonly Resource[] {
   const seen = [...call.world.storages.values()].filter(({ name }) => may(call, `/storage/${name}`, 'Datastore.Audit'))
-  return seen.flatMap((storage) => call.world.nodes().map((node) => storageResource(call.world, storage, node)))
+  return seen.flatMap((storage) =>
+    call.world
+      .nodes()
+      .filter(({ name }) => storage.nodes === undefined || storage.nodes.includes(name))
+      .map((node) => storageResource(call.world, storage, node)),
+  )
 }
 
 function storageResource(world: World, storage: Storage, node: PveNode): Resource {

@@ -11,6 +11,8 @@ export interface GuestDisk {
   readonly storage?: string | undefined
   /** Undefined where the configuration does not say: unused disks. */
   readonly sizeBytes?: number | undefined
+  /** Said to be the same on all nodes: a bind mount. */
+  readonly isShared: boolean
   /** A drive for CDs: an image, or the one of cloud-init. */
   readonly isMedia: boolean
   /** Whether it may be the guest's own: volumes are named after their guests. */
@@ -36,6 +38,7 @@ function diskOf(key: string, value: string): GuestDisk {
     volume,
     storage,
     sizeBytes: bytesOf(options.find((option) => option.startsWith('size='))?.slice('size='.length)),
+    isShared: options.includes('shared=1'),
     isMedia: options.includes('media=cdrom'),
     owner: owner === undefined ? undefined : Number(owner),
   }
