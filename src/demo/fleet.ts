@@ -149,7 +149,12 @@ function guestsOf({ rows, kind, odd, network }: Guests, now: number, random: Ran
       ...(running && { startedAt: now - Math.round(hour + random() * 40 * day) }),
       addresses: [`${network}.${vmid % 250}/24`],
       ...special,
-      config: { ...defaults(kind, running), ...(kind === 'lxc' && { cores: cpus }), ...special.config },
+      config: {
+        ...defaults(kind, running),
+        ...disksOf({ vmid, kind, gib: diskGib, template: special.template === true }),
+        ...(kind === 'lxc' && { cores: cpus }),
+        ...special.config,
+      },
     } as const
   })
 }
@@ -160,6 +165,25 @@ const defaults = (kind: GuestKind, running: boolean): Readonly<Record<string, st
     kind === 'lxc' ? 'name=eth0,bridge=vmbr0,firewall=1,ip=dhcp,type=veth' : 'virtio=BC:24:11:00:00:01,bridge=vmbr0',
   ...(kind === 'qemu' && { agent: '1' }),
 })
+
+interface Disks {
+  readonly vmid: number
+  readonly kind: GuestKind
+  readonly gib: number
+  readonly template: boolean
+}
+
+/** One disk each; templates of virtual machines are cloud images. */
+function disksOf({ vmid, kind, gib: size, template }: Disks): Readonly<Record<string, string>> {
+  const prefix = template ? (kind === 'lxc' ? 'basevol' : 'base') : kind === 'lxc' ? 'subvol' : 'vm'
+  const disk = `local-zfs:${prefix}-${vmid}-disk-0,size=${size}G`
+  if (kind === 'lxc') return { rootfs: disk }
+  return {
+    scsi0: disk,
+    scsihw: 'virtio-scsi-single',
+    ...(template && { ide2: `local-zfs:vm-${vmid}-cloudinit,media=cdrom` }),
+  }
+}
 
 interface Stores {
   readonly nodes: readonly string[]
@@ -178,7 +202,15 @@ function storagesOf({ nodes, backups, fill, guests }: Stores, now: number): read
     format: 'iso',
     size: 783_286_272,
   } as const
-  const isos = Object.fromEntries(nodes.map((node) => [node, [{ ...iso, ctime: Math.floor(now / 1000) - 3_000_000 }]]))
+  const template = (file: string, size: number) =>
+    ({ volid: `local:vztmpl/${file}`, content: 'vztmpl', format: file.split('.').at(-1) ?? '', size }) as const
+  const ctime = Math.floor(now / 1000) - 3_000_000
+  const files = [
+    iso,
+    template('alpine-3.22-default_20250617_amd64.tar.xz', 3_218_456),
+    template('debian-13-standard_13.1-2_amd64.tar.zst', 129_710_398),
+  ].map((file) => ({ ...file, ctime }))
+  const onNodes = Object.fromEntries(nodes.map((node) => [node, files]))
   const local = {
     name: 'local',
     type: 'dir',
@@ -189,7 +221,7 @@ function storagesOf({ nodes, backups, fill, guests }: Stores, now: number): read
   const disks = { name: 'local-zfs', type: 'zfspool', content: ['images', 'rootdir'], shared: false, volumes: {} }
   const shared = { name: backups, type: 'nfs', path: `/mnt/pve/${backups}`, content: ['backup'], shared: true }
   return [
-    { ...local, size: 100 * gib, used: onEach(21 * gib), volumes: isos },
+    { ...local, size: 100 * gib, used: onEach(21 * gib), volumes: onNodes },
     { ...disks, size: 1800 * gib, used: onEach(760 * gib) },
     {
       ...shared,

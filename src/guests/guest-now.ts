@@ -86,9 +86,10 @@ const locked = (
     hint: `wait for the task that holds it; one left over is taken off by root on ${node}: ${kind === 'lxc' ? 'pct' : 'qm'} unlock ${vmid}`,
   })
 
+/** What a list does not know the status of is new, or its node is gone. */
 function requireNode(guest: GuestRow, to: string, nodes: readonly NodeRow[]): void {
-  const isOffline = nodes.some(({ node, status }) => node === guest.node && status === 'offline')
-  if (!isOffline && guest.status !== 'unknown') return
+  const status = nodes.find(({ node }) => node === guest.node)?.status
+  if (status === 'online' || (status !== 'offline' && guest.status !== 'unknown')) return
   throw new GatewayError('unreachable', `cannot ${to} ${titleOf(guest)}: its node ${guest.node} is offline`, {
     hint: `bring ${guest.node} back first; proxmox_list_nodes shows how the nodes stand`,
   })

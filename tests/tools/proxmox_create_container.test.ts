@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { GatewayError } from '../../src/core/errors.ts'
-import type { Call } from '../../src/gateway/call.ts'
+import { type Call, call } from '../../src/gateway/call.ts'
 import type { CallResult } from '../../src/gateway/result.ts'
 import { type ClustersWorld, openClustersWorld } from '../support/clusters-world.ts'
+import { alice } from '../support/gateway-world.ts'
 import { change } from '../support/pve/change.ts'
 import { faults } from '../support/pve/faults.ts'
 import { newGuestStorages } from '../support/pve/new-guest-storages.ts'
@@ -26,11 +27,11 @@ afterEach(async () => {
   await world.stop()
 })
 
-const create = (more: Record<string, unknown> = {}, call: Partial<Call> = {}) =>
+const create = (more: Record<string, unknown> = {}, how: Partial<Call> = {}) =>
   world.ask(
     'proxmox_create_container',
     { template: 'debian-13', hostname: 'web02', node: 'pve1', storage: 'fast', ...more },
-    call,
+    how,
   )
 
 const done = (): readonly string[] =>
@@ -123,6 +124,46 @@ describe('nothing is done', () => {
     world.standIn.cluster('home').world.setQuorumLost(true)
     expect(await refusal(create())).toContain('cannot create web02: no quorum')
   })
+})
+
+describe('a cluster with defaults', () => {
+  const defaults = { node: 'pve2', storage: 'slow', bridge: 'vmbr0' }
+  const within = async (own: Record<string, unknown>) => {
+    const targets = world.gateway.targets.all.map((target) => ({ ...target, defaults }))
+    const gateway = { ...world.gateway, targets: { ...world.gateway.targets, all: targets } }
+    const tool = gateway.tools.find(({ name }) => name === 'proxmox_create_container')
+    if (tool === undefined) throw new TypeError('no such tool')
+    const input = { template: 'debian-13', hostname: 'web02', ...own }
+    return told(await call(gateway, { tool, input, caller: alice, signal: new AbortController().signal }))
+  }
+
+  test('takes a new container where they say', async () => {
+    expect(await within({})).toContain('"vmid":101,"node":"pve2"')
+    expect(made(101)?.config['rootfs']).toBe('slow:vm-101-disk-0,size=8G')
+  })
+
+  test('takes it elsewhere when the caller says so', async () => {
+    expect(await within({ node: 'pve3', storage: 'fast' })).toContain('"vmid":101,"node":"pve3"')
+    expect(made(101)?.config['rootfs']).toBe('fast:vm-101-disk-0,size=8G')
+  })
+})
+
+test('a new container can be changed at once, before any list knows its name', async () => {
+  await create()
+  expect(told(await world.ask('proxmox_manage_guest', { guest: '101', action: 'stop' }))).toContain(
+    '"status":"stopped"',
+  )
+})
+
+test('two that are made at the same time get two numbers, or one is refused; none is overwritten', async () => {
+  const both = await Promise.all(
+    [create({ hostname: 'one' }), create({ hostname: 'two' })].map((each) => each.catch(String)),
+  )
+  const ends = both.map((end) => /"status":"(\w+)"/.exec(typeof end === 'string' ? end : told(end))?.[1] ?? 'refused')
+  const created = done().filter((effect) => effect.startsWith('created'))
+  expect(created.length).toBe(ends.filter((end) => end === 'done').length)
+  expect(new Set(created).size).toBe(created.length)
+  expect(created.length).toBeGreaterThan(0)
 })
 
 describe('faults', () => {
