@@ -33,10 +33,12 @@ export function archiveName(volid: string): ArchiveName {
 }
 
 /** The nodes that see the storage of an archive. @throws GatewayError not_found, unreachable */
-export function nodesWith({ storages }: Pick<ClusterResources, 'storages'>, name: string): readonly string[] {
+export function nodesWith({ storages, nodes }: ClusterResources, name: string): readonly string[] {
   const rows = storages.filter(({ storage }) => storage === name)
   if (rows.length === 0) throw unknownStorage(storages, name)
-  const there = rows.filter(({ status }) => status === 'available').map(({ node }) => node)
+  // For minutes the storages of a node that is gone are listed as they were.
+  const gone = new Set(nodes.filter(({ status }) => status === 'offline').map(({ node }) => node))
+  const there = rows.filter(({ status, node }) => status === 'available' && !gone.has(node)).map(({ node }) => node)
   if (there.length > 0) return there
   throw new GatewayError('unreachable', `storage ${name} is available on no node`, {
     hint: 'look at its server, or at the nodes',

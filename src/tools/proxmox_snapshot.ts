@@ -180,7 +180,7 @@ async function planRollback(context: Context, asked: Asked): Promise<Plan> {
   const { start = false } = input
   const { preview, digest } = await rollbackOf(context, guest, { found, newer })
   const runs = start || found.vmstate === 1
-  const after = runs ? 'running' : 'stopped'
+  const after = runs ? 'running' : guest.isManaged ? 'as its HA manager wants it' : 'stopped'
   const stops = guest.status === 'stopped' ? '' : 'stopped by it, '
   const body = start ? { start: true } : undefined
   const back: Step = {

@@ -112,6 +112,13 @@ describe('a backup is restored', () => {
   })
 })
 
+test('while the node of the guest that it is of is down, a backup is restored on another one', async () => {
+  change.nodeOff(pve(), 'pve1')
+  await world.standIn.settled()
+  expect(told(await restore(ofWeb))).toContain('"node":"pve2"')
+  expect(done()).toEqual(['restored 100'])
+})
+
 describe('nothing is done, and why is said', () => {
   const cases: readonly (readonly [volid: string, more: Record<string, unknown>, says: string])[] = [
     ['debian-13.iso', {}, 'is no backup of a guest'],
