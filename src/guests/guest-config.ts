@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { guestConfigReply } from '../formats/proxmox-guest-detail.ts'
 import { checkedValue, typeOf } from './guest-config-keys.ts'
 import { refusal } from './guest-now.ts'
+import { tagList } from './placement-names.ts'
 
 type Kind = 'lxc' | 'qemu'
 type Config = z.output<typeof guestConfigReply>
@@ -35,18 +36,19 @@ export interface ConfigChange {
  */
 export function configChanges(kind: Kind, config: Config, wanted: WantedConfig): readonly ConfigChange[] {
   const named = namedValues(kind, config, wanted)
-  const given = Object.entries(wanted.set ?? {}).map(([key, value]): readonly [string, string] => [
-    key,
-    sent(key, checkedValue(kind, key, value)),
-  ])
-  const removed = (wanted.remove ?? []).map((key): readonly [string, undefined] => {
+  const set = Object.entries(wanted.set ?? {}).map(([key, value]): Value => {
+    if (isEjection(key, value, config)) return [key, emptyDrive]
+    return [key, sent(key, checkedValue(kind, key, value))]
+  })
+  const removed = (wanted.remove ?? []).map((key): Value => {
     typeOf(kind, key)
     return [key, undefined]
   })
-  const all = [...named, ...given, ...removed]
+  const all = [...named, ...set, ...removed]
   if (all.length === 0) throw refusal('there is nothing to change', 'give a setting, set or remove')
   const twice = all.find(([key], index) => all.findIndex(([other]) => other === key) !== index)
   if (twice !== undefined) throw refusal(`${twice[0]} is given twice`, 'name it once')
+  requireBalloon(new Map(all), config)
   return all
     .flatMap(([key, after]) => {
       const before = config[key]?.trimEnd()
@@ -55,51 +57,49 @@ export function configChanges(kind: Kind, config: Config, wanted: WantedConfig):
     .toSorted((a, b) => (a.key < b.key ? -1 : 1))
 }
 
-function namedValues(
-  kind: Kind,
-  config: Config,
-  wanted: WantedConfig,
-): readonly (readonly [string, string | undefined])[] {
-  const { cores, memory_mib, name, description, tags, onboot, protection, agent } = wanted
-  if (agent !== undefined && kind === 'lxc')
+type Value = readonly [key: string, value: string | undefined]
+
+/** Without a value a key is deleted. */
+function namedValues(kind: Kind, config: Config, wanted: WantedConfig): readonly Value[] {
+  if (wanted.agent !== undefined && kind === 'lxc')
     throw refusal('a container has no guest agent', 'leave agent out; commands in it need none')
-  const flag = (value: boolean | undefined) => (value === undefined ? undefined : String(Number(value)))
-  const values = {
-    cores: cores?.toString(),
-    memory: memory_mib?.toString(),
-    [kind === 'lxc' ? 'hostname' : 'name']: name === undefined ? undefined : hostName(name),
-    onboot: flag(onboot),
-    protection: flag(protection),
-    agent: agent === undefined ? undefined : agentValue(config['agent'], agent),
-  }
-  const given = Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
-  const texts = [
-    ['description', description?.trimEnd()] as const,
-    ['tags', tags === undefined ? undefined : tagList(tags)] as const,
-  ].filter(([key]) => (key === 'tags' ? tags : description) !== undefined)
-  return [...given, ...texts.map(([key, value]) => [key, value === '' ? undefined : value] as const)]
+  return [
+    ...given('cores', wanted.cores, String),
+    ...given('memory', wanted.memory_mib, String),
+    ...given(kind === 'lxc' ? 'hostname' : 'name', wanted.name, String),
+    ...given('description', wanted.description, (notes) => notes.trimEnd() || undefined),
+    ...given('tags', wanted.tags, tagList),
+    ...given('onboot', wanted.onboot, flag),
+    ...given('protection', wanted.protection, flag),
+    ...given('agent', wanted.agent, (on) => agentValue(config['agent'], on)),
+  ]
 }
 
-/** Source: format dns-name in PVE::JSONSchema. */
-function hostName(name: string): string {
-  if (name.length <= 255 && /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/.test(name)) return name
-  throw refusal(`${JSON.stringify(name.slice(0, 80))} is no name of a guest`, 'letters, digits, dashes and dots only')
-}
+const given = <T>(key: string, value: T | undefined, text: (value: T) => string | undefined): readonly Value[] =>
+  value === undefined ? [] : [[key, text(value)]]
 
-/** Source: format pve-tag in PVE::JSONSchema. */
-function tagList(tags: readonly string[]): string {
-  const wrong = tags.find((tag) => !/^[a-z0-9_][a-z0-9_\-+.]*$/i.test(tag))
-  if (wrong === undefined) return [...new Set(tags)].toSorted().join(';')
-  throw refusal(
-    `${JSON.stringify(wrong.slice(0, 80))} is no tag`,
-    'a tag has letters, digits, _ - + and dots, and begins with a letter, a digit or _',
-  )
-}
+const flag = (on: boolean): string => String(Number(on))
 
 /** The agent switched on or off, its other options kept: `1,fstrim_cloned_disks=1`. */
 function agentValue(before: string | undefined, on: boolean): string {
   const options = (before ?? '').split(',').filter((part) => part.includes('=') && !part.startsWith('enabled='))
   return [String(Number(on)), ...options].join(',')
+}
+
+const emptyDrive = 'none,media=cdrom'
+
+/** The one change of a drive that loses nothing: its medium is taken out. */
+const isEjection = (key: string, value: unknown, config: Config): boolean =>
+  value === emptyDrive && /(^|,)media=cdrom(,|$)/.test(config[key] ?? '')
+
+/** Source: PVE::API2::Qemu, update_vm_api. @throws GatewayError invalid_input */
+function requireBalloon(changes: ReadonlyMap<string, string | undefined>, config: Config): void {
+  const mib = (key: string) => Number((changes.has(key) ? changes.get(key) : config[key])?.replace(/^current=/, ''))
+  if (!(mib('balloon') > mib('memory'))) return
+  throw refusal(
+    `balloon (${mib('balloon')} MiB) would be more than the memory (${mib('memory')} MiB)`,
+    'set balloon as well, or remove it',
+  )
 }
 
 /** Keys are sent encoded once, as Proxmox VE keeps them. */
@@ -109,6 +109,7 @@ const sent = (key: string, value: string): string =>
 function isSame(key: string, before: string | undefined, after: string | undefined): boolean {
   if (before === after) return true
   if (after === undefined || (before === undefined && !absentMeansNo.includes(key))) return false
+  if (key === 'memory') return before?.replace(/^current=/, '') === after
   if (key === 'tags') return sortedTags(before) === sortedTags(after)
   if (key === 'agent') return plainAgent(before) === plainAgent(after)
   return absentMeansNo.includes(key) && (before ?? '0') === after

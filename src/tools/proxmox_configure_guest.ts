@@ -11,6 +11,7 @@ import { oneLine } from '../formats/proxmox-volumes.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 import { type ConfigChange, configBodies, configChanges, waitsForStart } from '../guests/guest-config.ts'
 import { type GuestNow, guestNow } from '../guests/guest-now.ts'
+import { hostName, tagNames } from '../guests/placement-names.ts'
 import { taskEnd } from '../guests/task-end.ts'
 
 /** Hot-plugging asks the guest, and the lock of a configuration is waited for. */
@@ -18,8 +19,7 @@ const configTimeoutMs = 120_000
 
 export default defineTool({
   name: 'proxmox_configure_guest',
-  description:
-    'Change settings of a VM or container; the plan shows before → after, and what waits for its next start.',
+  description: 'Change settings of a VM or container; the plan tells which wait for its next start.',
   capability: 'proxmox:admin',
   risk: 'write',
   restorePoint: true,
@@ -29,16 +29,16 @@ export default defineTool({
     guest: z.string().min(1).max(100).describe(guestRule),
     cores: z.number().int().min(1).max(8192).optional(),
     memory_mib: z.number().int().min(16).optional(),
-    name: z.string().max(255).optional().describe('new name'),
+    name: hostName.optional().describe('new name'),
     description: z.string().max(8192).optional().describe('notes'),
-    tags: z.array(z.string()).max(50).optional(),
+    tags: tagNames.optional(),
     onboot: z.boolean().optional(),
     protection: z.boolean().optional(),
     agent: z.boolean().optional(),
     set: z
       .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
       .optional()
-      .describe('other keys of its configuration'),
+      .describe('other config keys'),
     remove: z.array(z.string()).max(50).optional().describe('keys'),
   }),
   output: z.object({

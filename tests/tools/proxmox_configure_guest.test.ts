@@ -14,6 +14,13 @@ const guests = [
   { vmid: 102, node: 'pve1', name: 'db01', config: { description: 'the old notes\n' } },
   { vmid: 103, node: 'pve1', name: 'stuck', lock: 'backup' },
   { vmid: 200, node: 'pve2', kind: 'qemu', name: 'app', status: 'running', config: { agent: 'enabled=1,type=virtio' } },
+  {
+    vmid: 201,
+    node: 'pve2',
+    kind: 'qemu',
+    name: 'new',
+    config: { ide2: 'local:iso/debian.iso,media=cdrom', balloon: 512 },
+  },
 ] as const
 
 let world: ClustersWorld
@@ -85,6 +92,18 @@ describe('settings are changed', () => {
     expect(guest(102)?.config['description']).toBeUndefined()
   })
 
+  test('a medium is taken out of its drive, and nothing else is done to drives', async () => {
+    expect(told(await configure('new', { set: { ide2: 'none,media=cdrom' } }))).toContain('"changed":"ide2"')
+    expect(guest(201)?.config['ide2']).toBe('none,media=cdrom')
+    expect(await refusal(configure('new', { set: { ide2: 'local:8' } }))).toContain('a disk is not changed by name')
+    expect(await refusal(configure('new', { set: { ide3: 'none,media=cdrom' } }))).toContain('a disk is not changed')
+  })
+
+  test('less memory than its balloon may take is refused', async () => {
+    expect(await refusal(configure('new', { memory_mib: 256 }))).toContain('balloon (512 MiB) would be more')
+    expect(told(await configure('new', { memory_mib: 256, remove: ['balloon'] }))).toContain('"status":"done"')
+  })
+
   test('more than its node has is pointed out', async () => {
     const said = told(await configure('db01', { cores: 64, memory_mib: 200_000 }, { dryRun: true }))
     expect(said).toContain('pve1 has 16 CPUs only')
@@ -116,8 +135,8 @@ describe('nothing is done', () => {
     [{ set: { debug: 'maybe' } }, 'debug takes true or false'],
     [{ set: { cores: 2 }, remove: ['cores'] }, 'cores is given twice'],
     [{ cores: 2, set: { cores: 3 } }, 'cores is given twice'],
-    [{ name: 'no spaces allowed' }, '"no spaces allowed" is no name of a guest'],
-    [{ tags: ['fine', 'not fine'] }, '"not fine" is no tag'],
+    [{ name: 'no spaces allowed' }, 'letters, digits, dashes and dots only'],
+    [{ tags: ['fine', 'not fine'] }, 'letters, digits, _ - + and dots'],
     [{ agent: true }, 'a container has no guest agent'],
     [{ memory: 5 }, 'invalid_input'],
   ] as const
