@@ -27,9 +27,17 @@ const Common = z.object({
   }),
   format: format.optional().meta({ $comment: 'left out: the smaller of the two' }),
   dry_run: z.boolean().optional().meta({ $comment: 'only shows the plan' }),
-  approval: z.string().max(40).optional().describe('id of a granted one'),
-  snapshot_first: z.boolean().optional().describe('a failure goes back to it'),
-  request_id: z.string().min(1).max(80).optional().describe('for safe repeats'),
+  approval: z.string().max(40).optional().meta({ $comment: 'id of a granted one' }),
+  snapshot_first: z
+    .boolean()
+    .optional()
+    .meta({ $comment: 'snapshots the guest that is changed; a failure goes back to it' }),
+  request_id: z
+    .string()
+    .min(1)
+    .max(80)
+    .optional()
+    .meta({ $comment: 'yours; a repeated call with it returns the end of the first one' }),
   batch: batch.optional().meta({
     $comment: 'on many targets or guests: `{size, max_failures}`, so many at a time, no further after so many failures',
   }),

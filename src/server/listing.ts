@@ -22,7 +22,9 @@ interface ObjectSchema {
 
 /** What a client sees of a tool; all of it is derived from its declaration and the `output` setting. */
 export function listed(tool: Tool, output: Asked['format'] = 'toon'): ListedTool {
-  const input = tool.input.extend(commonFor(tool).shape).strict()
+  // What every reading tool takes is told once, in the instructions of the server.
+  const { format: _, ...common } = commonFor(tool).shape
+  const input = tool.input.extend(common).strict()
   const outputSchema = outputSchemaOf(tool, output)
   return {
     name: tool.name,
@@ -70,10 +72,7 @@ function outputSchemaOf(tool: Tool, output: Asked['format']): ObjectSchema | und
 }
 
 /** The envelope of every change, as far as a program decides by it; it is paid for once for each changing tool. */
-const changeSchema: ObjectSchema = {
-  type: 'object',
-  required: ['status'],
-}
+const changeSchema: ObjectSchema = { type: 'object' }
 
 /** One answer a target: its value, or why there is none. */
 function answersSchema({ output }: Tool): ObjectSchema {
