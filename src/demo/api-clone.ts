@@ -1,4 +1,4 @@
-import { allocatable, requireFree, requirePool, requireQuorum } from './api-create.ts'
+import { abandon, allocatable, requireFree, requirePool, requireQuorum } from './api-create.ts'
 import { ApiError, badParameters } from './api-error.ts'
 import { type Disk, disksOf } from './disks.ts'
 import { type Guest, type GuestKind, wordOf } from './guest.ts'
@@ -58,7 +58,7 @@ function clone(call: Call, kind: GuestKind): string {
     durationMs: full ? fullMs : linkedMs,
     log: [`creating a clone of ${kind === 'lxc' ? 'container' : 'VM'} ${source.vmid} with ID ${newid}`],
     lock: kind === 'lxc' ? 'disk' : undefined,
-    failed: () => (kind === 'lxc' ? world.removeGuest(newid) : undefined),
+    failed: () => (kind === 'lxc' ? abandon(call, newid) : undefined),
     apply: () => {
       if (kind === 'qemu' && world.guest(newid) !== undefined)
         throw new ApiError(500, `unable to create VM ${newid}: config file already exists`)

@@ -90,13 +90,20 @@ function begin(call: Call, creation: Creation): string {
     durationMs,
     log,
     lock: 'create',
-    failed: () => world.removeGuest(vmid),
+    failed: () => abandon(call, vmid),
     apply: (at) => {
       refuseLate(call, creation)
       if (isStarted) world.changeGuest(vmid, { status: 'running', startedAt: at })
       return { effect: isStarted ? 'created and started' : 'created', vmid }
     },
   })
+}
+
+/** What was begun in vain is taken back by its worker; one that died with its node leaves it locked. */
+export function abandon({ world }: Call, vmid: number): void {
+  const guest = world.guest(vmid)
+  if (guest !== undefined && world.node(guest.node)?.state === 'offline') world.changeGuest(vmid, { lock: 'create' })
+  else world.removeGuest(vmid)
 }
 
 /** What is seen only while it is made. */
