@@ -155,7 +155,8 @@ export function typeOf(kind: Kind, key: string): KeyType {
   const [, why, instead] = refused.find(([pattern]) => pattern.test(key)) ?? []
   if (why !== undefined && instead !== undefined) throw refusal(`${key} cannot be changed here: ${why}`, instead)
   const known = configKeys[kind]
-  const name = [key, key.replace(/\d+$/, '[n]')].find((one) => Object.hasOwn(known, one))
+  const forms = key.includes('[') ? [] : [key, key.replace(/\d+$/, '[n]')]
+  const name = forms.find((one) => Object.hasOwn(known, one))
   const type = name === undefined ? undefined : known[name]
   if (type !== undefined) return type
   const close = nearest(key, Object.keys(known))
