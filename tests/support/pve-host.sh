@@ -40,7 +40,7 @@ up() {
   printf 'root@pam\t\n' >users
   printf 'Administrator\tPermissions.Modify,Sys.Modify,Sys.Audit\nPVEAuditor\tDatastore.Audit,Sys.Audit,VM.Audit\n' >roles
   touch tokens acls effects calls
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=pve1 -keyout pve/local/pve-ssl.key \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=pve1 -addext subjectAltName=IP:127.0.0.1 -keyout pve/local/pve-ssl.key \
     -out pve/local/pve-ssl.pem 2>/dev/null
   netns=tailops-pve-$$
   echo "$netns" >netns

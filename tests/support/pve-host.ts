@@ -29,6 +29,8 @@ export interface RunOptions {
   /** Around it, in bash; default `exec bash "$0" "$@"`, where $0 is the script. */
   readonly form?: string
   readonly script?: string
+  /** Without `--from`. */
+  readonly released?: boolean
 }
 
 /** A Proxmox VE host whose containers are real. */
@@ -92,9 +94,9 @@ export async function makePveHost({ release = '9.2.11', template = 'small', file
   ])
   return {
     folder,
-    run({ env = {}, args = [], form = 'exec bash "$0" "$@"', script = ctScript } = {}) {
+    run({ env = {}, args = [], form = 'exec bash "$0" "$@"', script = ctScript, released = false } = {}) {
       const started = `echo $$ >'${folder}/script'; ${form}`
-      return inside(['bash', '-c', started, script, '--from', files, ...args], env)
+      return inside(['bash', '-c', started, script, ...(released ? [] : ['--from', files]), ...args], env)
     },
     sh: (words) => inside(['bash', '-c', words]),
     spawn: spawnInside,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { Access, type Acl } from '../../../src/demo/access.ts'
@@ -9,7 +9,7 @@ import { readRequest } from '../../../src/demo/request.ts'
 import { World } from '../../../src/demo/world.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 
-/** `api.ts FOLDER`: the API of the host in that folder on port 8006, with the users, roles and tokens that its pveum made. */
+/** `api.ts FOLDER`: the API of the host in that folder on port 8006, with the users, roles and tokens that its pveum made; and files below /download/. */
 const [, , folder = ''] = process.argv
 
 const rows = (table: string): readonly string[][] =>
@@ -44,6 +44,11 @@ const server = createServer(
     key: readFileSync(join(folder, 'pve/local/pve-ssl.key')),
   },
   (request, response) => {
+    const file = join(folder, request.url ?? '')
+    if (request.url?.startsWith('/download/')) {
+      response.writeHead(existsSync(file) ? 200 : 404).end(existsSync(file) ? readFileSync(file) : '')
+      return
+    }
     readRequest(request).then((asked) => {
       const { status, reason, body } = answer({ world: world(), methods: [...methods, syslog] }, 'pve1', asked)
       response.writeHead(status, reason, { 'content-type': 'application/json' })

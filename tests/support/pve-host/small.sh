@@ -36,6 +36,15 @@ program bin/hostname <<'END'
 #!/bin/sh
 if [ "${1:-}" = -I ]; then ip -4 -o addr show dev eth0 | awk '{ sub("/.*", "", $4); printf "%s ", $4 }'; else uname -n; fi
 END
+echo VERSION_CODENAME=bookworm >etc/os-release
+# Installs a tailscale that writes down how it was called, and the key that it got.
+mkdir -p etc/apt/sources.list.d usr/share/keyrings
+program bin/apt-get <<'END'
+#!/bin/sh
+[ "$1" = install ] || exit 0
+printf '#!/bin/sh\necho "$*" >/tailscale.log\ncat /run/tailops-authkey >>/tailscale.log\n' >/usr/bin/tailscale
+chmod 755 /usr/bin/tailscale
+END
 program bin/systemctl <<'END'
 #!/bin/sh
 [ "$1" != is-system-running ] || echo running
