@@ -22,6 +22,8 @@ export function recorder(gateway: Gateway, request: Call): Recorder {
   const call = gateway.newId()
   const began = clock.elapsedMs()
   let known: Partial<AuditRecord> = { tool: request.tool.name, targets: request.targets, approval: request.approval }
+  // What was begun on disk ends on disk; what only reads waits for no disk.
+  let isBegun = false
   const append = (event: AuditRecord['event'], more: Partial<AuditRecord>, durable: boolean) =>
     audit.append(
       { at: clock.now().toISOString(), call, event, caller: request.caller.id, ...known, ...more },
@@ -35,14 +37,17 @@ export function recorder(gateway: Gateway, request: Call): Recorder {
     decided(granted) {
       known = { ...known, ...summaryOf(granted) }
     },
-    started: (more) => append('started', more, true),
+    started(more) {
+      isBegun = true
+      return append('started', more, true)
+    },
     step: (event, { step, reason }) =>
       audit.append(
         { at: clock.now().toISOString(), call, event, caller: request.caller.id, step, reason },
         { durable: true },
       ),
     finished: (result, reason) =>
-      append('finished', { result, reason, durationMs: Math.round(clock.elapsedMs() - began) }, gateway.jobs.has(call)),
+      append('finished', { result, reason, durationMs: Math.round(clock.elapsedMs() - began) }, isBegun),
   }
 }
 
