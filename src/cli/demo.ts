@@ -60,14 +60,16 @@ targets:
     capabilities: [system:read, network:read, file:read]
 ${clusters.map(clusterYaml).join('')}`
 
-const clusterYaml = ({ name, urls, tokenId, tokenSecret }: Demo['clusters'][number]): string => `  ${name}:
+const clusterYaml = ({ name, urls, tokenId, tokenSecret, services }: Demo['clusters'][number]): string => `  ${name}:
     executor: proxmox
     connection:
       api_url: [${urls.map((url) => JSON.stringify(url)).join(', ')}]
       token_id: ${JSON.stringify(tokenId)}
       token_secret: ${JSON.stringify(tokenSecret)}
     discovery: { interval: 30, health_interval: 10, capabilities: [proxmox:read] }
-    capabilities: [proxmox:read, proxmox:control]
+    probes:
+${[...services].map(([vmid, url]) => `      "${vmid}": { http: ${JSON.stringify(url)}, within: 10 }\n`).join('')}\
+    capabilities: [proxmox:read, proxmox:control, proxmox:admin]
 `
 
 const introduction = ({ TAILOPS_STATE_DIR }: { readonly TAILOPS_STATE_DIR: string }): string => `
@@ -77,4 +79,5 @@ A simulated fleet: clusters home and office. Nothing of it is real. Make a token
   What has changed since then?     get_fleet_changes
   Restart the container grafana.   proxmox_manage_guest: it shows its plan, and waits for your approval:
   TAILOPS_STATE_DIR=${TAILOPS_STATE_DIR} tailops approvals approve ID
+  Give grafana 512 MiB, snapshot first.   proxmox_configure_guest: too little; see how it goes back.
 `

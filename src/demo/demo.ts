@@ -3,6 +3,7 @@ import { methods } from './api.ts'
 import { demoClusters } from './fleet.ts'
 import type { Random } from './seeded.ts'
 import { serveCluster } from './serve.ts'
+import { openServices } from './services.ts'
 
 /** Where a simulated cluster answers, and the token that it takes. */
 export interface DemoAddress {
@@ -11,6 +12,8 @@ export interface DemoAddress {
   readonly urls: readonly string[]
   readonly tokenId: string
   readonly tokenSecret: string
+  /** A page of each running guest with a web service, by vmid: it answers 200 while the guest is well. */
+  readonly services: ReadonlyMap<number, string>
 }
 
 /** The simulated fleet, answering on loopback until it is stopped. */
@@ -27,13 +30,21 @@ export async function openDemo(clock: Clock, random: Random): Promise<Demo> {
       served: await serveCluster({ world: cluster.world, methods }),
     })),
   )
+  const services = await openServices(served.map(({ world }) => world))
   return {
     clusters: served.map(({ world, tokenId, tokenSecret, served: { urls } }) => ({
       name: world.name,
       urls: [...urls.values()],
       tokenId,
       tokenSecret,
+      services: new Map(
+        world
+          .guests()
+          .filter(({ status, tags = '' }) => status === 'running' && /\b(apps|monitoring|web)\b/.test(tags))
+          .map(({ vmid }) => [vmid, services.url(world.name, vmid)]),
+      ),
     })),
-    stop: async () => void (await Promise.all(served.map(({ served: cluster }) => cluster.stop()))),
+    stop: async () =>
+      void (await Promise.all([services.stop(), ...served.map(({ served: cluster }) => cluster.stop())])),
   }
 }
