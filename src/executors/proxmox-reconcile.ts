@@ -6,6 +6,7 @@ import { type TaskRow, taskEnd, tasksReply } from '../formats/proxmox-tasks.ts'
 import { parseUpid } from '../formats/proxmox-upid.ts'
 import { parseJson } from '../lib/json.ts'
 import type { Patience } from './proxmox-api.ts'
+import { type ConfigWrite, configWrite, judgeWrite } from './proxmox-config-write.ts'
 import { isGoodEnd, lookAtTask, type TaskReading } from './proxmox-task.ts'
 import { type ExpectedTask, expectedTask } from './proxmox-task-types.ts'
 
@@ -24,9 +25,10 @@ export async function reconcileOnProxmox(reading: TaskReading, request: Request,
   try {
     if (sent.ref !== undefined) return await byTask(search, sent.ref)
     const expected = expectedTask(request)
-    if (expected === undefined)
-      return unknown(`Proxmox keeps no account of ${request.method} ${request.path}: look at it`)
-    return await bySearch(search, expected)
+    const write = configWrite(request)
+    if (expected !== undefined) return await bySearch(search, expected, write)
+    if (write !== undefined) return await byConfig(search, write)
+    return unknown(`Proxmox keeps no account of ${request.method} ${request.path}: look at it`)
   } catch (error) {
     return unknown(`the cluster cannot be asked: ${GatewayError.from(error).message}`)
   }
@@ -65,7 +67,7 @@ function byRow(row: TaskRow): Reconciled | undefined {
 }
 
 /** Looks for a task of ours that this write would have started, until none can begin any more. */
-async function bySearch(search: Search, expected: ExpectedTask): Promise<Reconciled> {
+async function bySearch(search: Search, expected: ExpectedTask, write: ConfigWrite | undefined): Promise<Reconciled> {
   const { clock } = search.reading
   for (;;) {
     const listed = await list(search, listPath(search.sent, expected))
@@ -77,8 +79,10 @@ async function bySearch(search: Search, expected: ExpectedTask): Promise<Reconci
     if (listed === undefined) return unknown(`the tasks of node ${expected.node} cannot be read`)
     if (Math.abs(listed.aheadMs) > daySeconds * 500) return unknown(`the clock of ${expected.node} is not that of here`)
     const waited = clock.now().getTime() - search.sent.at.getTime()
-    if (expected.power === undefined) return unknown(`${none(expected)}, and nothing else tells whether it was done`)
-    if (waited >= maySettleMs) return byGuest(search, expected)
+    if (expected.power === undefined && write === undefined)
+      return unknown(`${none(expected)}, and nothing else tells whether it was done`)
+    if (waited >= maySettleMs)
+      return write === undefined ? byGuest(search, expected) : byConfig(search, write, none(expected))
     await clock.sleep(Math.min(lookEveryMs, maySettleMs - waited))
   }
 }
@@ -135,6 +139,32 @@ async function byGuest({ reading, patience, sent }: Search, expected: ExpectedTa
   if (!isUntouched(action, status, uptime - sinceSent)) return unknown(`${none(expected)}, yet the guest is ${status}`)
   const errorOutput = `it was not done: ${none(expected)}, and ${expected.vmid} is ${status} as before`
   return ended({ ok: false, status: 0, output: '', errorOutput, truncated: false })
+}
+
+const configReply = z.object({ data: z.record(z.string(), z.unknown()) })
+
+/** Its own configuration tells of a write that relied on it: unchanged until nothing can begin any more, it was not done. */
+async function byConfig(search: Search, write: ConfigWrite, why = 'no task tells of it'): Promise<Reconciled> {
+  const { reading, patience, sent } = search
+  for (;;) {
+    const reply = await reading.api.read(write.configPath, patience)
+    const parsed = configReply.safeParse(parseJson(reply.text))
+    if (reply.status !== 200 || !parsed.success) return unknown(`${why}, and the configuration cannot be read`)
+    const found = judgeWrite(write, parsed.data.data)
+    const asWanted = { ok: true, status: 200, output: '{"data":null}', errorOutput: '', truncated: false }
+    if (found === 'as wanted') return ended(asWanted)
+    if (found === 'changed') return unknown(`${why}, and the configuration was changed otherwise meanwhile: look at it`)
+    const waited = reading.clock.now().getTime() - sent.at.getTime()
+    if (waited >= maySettleMs)
+      return ended({
+        ...asWanted,
+        ok: false,
+        status: 0,
+        output: '',
+        errorOutput: `it was not done: ${why}, and the configuration is as before`,
+      })
+    await reading.clock.sleep(Math.min(lookEveryMs, maySettleMs - waited))
+  }
 }
 
 /** Whether the guest is as it would be without the action; `upBefore`: seconds that it ran before the action. */

@@ -182,8 +182,24 @@ describe('nothing is done', () => {
   })
 })
 
-test('a lost answer is never told as done without proof', async () => {
-  world.standIn.fault(faults.reset('before'), { method: 'PUT', times: 1 })
-  expect(told(await configure('web01', { cores: 6 }))).toMatch(/"status":"(failed|unknown)"/)
-  expect(done()).toEqual([])
+describe('a change whose answer was lost', () => {
+  for (const [name, method] of [
+    ['web01', 'PUT'],
+    ['app', 'POST'],
+  ] as const) {
+    test(`of ${name} before it was done was not done, by its configuration`, async () => {
+      world.standIn.fault(faults.reset('before'), { method, times: 1 })
+      expect(told(await configure(name, { onboot: false, tags: ['x'] }))).toContain('it was not done')
+      expect(done()).toEqual([])
+    })
+
+    test(`of ${name} after it was done is done, once`, async () => {
+      world.standIn.fault(faults.reset('after'), { method, times: 1 })
+      const said = told(await configure(name, { description: 'notes', tags: ['x'] }, { requestId: 'once' }))
+      await configure(name, { description: 'notes', tags: ['x'] }, { requestId: 'once' })
+      await world.clock.sleep(1000)
+      expect(said).toMatch(/"status":"done"|it still runs/)
+      expect(done()).toHaveLength(1)
+    })
+  }
 })
