@@ -15,7 +15,7 @@ export function putVolumes(
 ): void {
   const place = placeOf(storage, node)
   const sum = (some: readonly Volume[]) => some.reduce((bytes, { size }) => bytes + size, 0)
-  const used = (storage.used[place] ?? 0) + sum(volumes) - sum(storage.volumes[place] ?? [])
+  const used = Math.max(0, (storage.used[place] ?? 0) + sum(volumes) - sum(storage.volumes[place] ?? []))
   world.storages.set(storage.name, {
     ...storage,
     used: { ...storage.used, [place]: used },
