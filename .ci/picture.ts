@@ -1,9 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { binary, type Installed, install } from '../tests/support/installed.ts'
-import { approveAtTerminal } from '../tests/support/person.ts'
+import { resolve } from 'node:path'
+import { type DemoSession, inDemoSession } from '../tests/support/demo-session.ts'
 import { type Line, terminalPicture } from './generate/picture.ts'
 
 /**
@@ -12,40 +9,7 @@ import { type Line, terminalPicture } from './generate/picture.ts'
  */
 const file = resolve(import.meta.dirname, '../docs/session.svg')
 
-interface Session {
-  call(name: string, args?: Readonly<Record<string, unknown>>): Promise<string>
-  approve(id: string): Promise<string>
-}
-
-async function inSession<T>(use: (session: Session) => Promise<T>): Promise<T> {
-  const empty = install()
-  try {
-    const dir = join(empty.dir, 'demo')
-    const { url } = await empty.serveBy(['demo', '--dir', dir])
-    const place: Installed = { ...empty, env: { ...empty.env, TAILOPS_STATE_DIR: join(dir, 'state') } }
-    const mint = ['token', 'mint', '--name=picture', '--scopes=readonly,proxmox:control,fleet:admin']
-    const token = execFileSync(binary, mint, { env: place.env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-    const client = new Client({ name: 'picture', version: '0' })
-    const headers = { Authorization: `Bearer ${token.trim()}` }
-    await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }))
-    try {
-      return await use({
-        approve: (id) => approveAtTerminal(place, id),
-        async call(name, args = {}) {
-          const { content } = await client.callTool({ name, arguments: args })
-          const [first] = Array.isArray(content) ? content : []
-          return first?.type === 'text' ? first.text : ''
-        },
-      })
-    } finally {
-      await client.close()
-    }
-  } finally {
-    await empty.remove()
-  }
-}
-
-async function session({ call, approve }: Session): Promise<readonly Line[]> {
+async function session({ call, approve }: DemoSession): Promise<readonly Line[]> {
   await call('run_discovery')
   const problems = await call('triage_fleet')
   const restart = { guest: 'grafana', action: 'reboot' }
@@ -87,5 +51,5 @@ function field(answered: string, name: string): string {
   throw new Error(`no ${name} in ${answered}`)
 }
 
-writeFileSync(file, terminalPicture(await inSession(session)))
+writeFileSync(file, terminalPicture(await inDemoSession(session)))
 console.log(`wrote ${file}`)

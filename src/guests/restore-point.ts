@@ -46,10 +46,19 @@ export async function withRestorePoint(guarded: Guarded): Promise<Plan> {
   return {
     summary: `${plan.summary}; first a snapshot (${snapshot}) of ${guest.title}, which a failure goes back to`,
     basis: { ...plan.basis, snapshot, guest: guest.basis },
-    steps: [snapshotStep(guarded, guest, snapshot), ...plan.steps, ...checks],
+    steps: [snapshotStep(guarded, guest, snapshot), ...plan.steps.map(covered), ...checks],
     preview: plan.preview,
     restorePoint: { cluster: context.target.id, vmid, title: guest.title, snapshot, checks: checks.length },
   }
+}
+
+/** A step whose way back is the snapshot. The snapshot itself changes the configuration, and so its digest. */
+function covered(step: Step): Step {
+  const { undo: _, undoUntil: __, do: operation, ...rest } = step
+  if (operation.kind !== 'request' || typeof operation.body !== 'object' || operation.body === null)
+    return { ...rest, do: operation }
+  const { digest: ___, ...body }: { digest?: unknown } = operation.body
+  return { ...rest, do: { ...operation, body } }
 }
 
 /** What the tool itself planned, of a plan with or without restore point; the same part of what belongs to its steps. */

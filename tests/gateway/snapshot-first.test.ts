@@ -10,7 +10,6 @@ import type { StepEnd } from '../../src/core/ports.ts'
 import { reconcileOrphans } from '../../src/gateway/reconcile.ts'
 import type { ChangeResult } from '../../src/gateway/result.ts'
 import { type ClustersOptions, type ClustersWorld, openClustersWorld } from '../support/clusters-world.ts'
-import { eventually } from '../support/eventually.ts'
 import { faults } from '../support/pve/faults.ts'
 
 setDefaultTimeout(20_000)
@@ -211,31 +210,33 @@ describe('is refused before anything is done', () => {
 })
 
 /** Stops for ever at its n-th write, as a process does that is killed: before it is sent, or after it was performed. */
-const killedAt =
-  (n: number, when: 'before' | 'after') =>
-  (executor: Executor): Executor => {
-    let writes = 0
-    return {
-      ...executor,
-      async perform(operation, limits) {
-        const dies = effectOf(operation) === 'write' && ++writes === n
-        if (dies && when === 'before') return new Promise(() => undefined)
-        const outcome = await executor.perform(operation, limits)
-        return dies ? new Promise(() => undefined) : outcome
-      },
-    }
-  }
+function killedAt(n: number, when: 'before' | 'after') {
+  const { promise: dead, resolve: dies } = Promise.withResolvers<void>()
+  let writes = 0
+  const between = (executor: Executor): Executor => ({
+    ...executor,
+    async perform(operation, limits) {
+      const isLast = effectOf(operation) === 'write' && ++writes === n
+      const outcome = isLast && when === 'before' ? undefined : await executor.perform(operation, limits)
+      if (outcome !== undefined && !isLast) return outcome
+      dies()
+      return new Promise(() => undefined)
+    },
+  })
+  return { between, dead }
+}
 
 describe('a gateway that is killed and starts again', () => {
   const places = [1, 2, 3].flatMap((n) => [[n, 'before'] as const, [n, 'after'] as const])
   test.each(places)('at write %i, %s it: says what is true, and does nothing twice', async (n, when) => {
     const dir = mkdtempSync(join(tmpdir(), 'tailops-killed-'))
     try {
-      const first = await open({ stateDir: dir, between: killedAt(n, when) })
+      const { between, dead } = killedAt(n, when)
+      const first = await open({ stateDir: dir, between })
       // The third write is the rollback: there is one only when the change fails.
       if (n === 3) first.standIn.fault(faults.taskFails('no'), statusFails)
       reboot(first, { requestId: 'one' }).catch(() => undefined)
-      await stands(first, n, when)
+      await dead
       const next = await open({ stateDir: dir, standIn: first.standIn, process: 'next' })
       const before = effectsOf(next)
       expect(await reconcileOrphans(next.gateway)).toBe(1)
@@ -264,10 +265,19 @@ const expectedStates: Readonly<Record<string, readonly StepEnd[]>> = {
   '3 after': ['undone', 'failed', 'not_begun'],
 }
 
-/** Resolves when the killed gateway has come to the place where it stops. */
-async function stands(world: ClustersWorld, n: number, when: 'before' | 'after'): Promise<void> {
-  const wanted = when === 'before' ? n - 1 : n
-  const ended = () => world.standIn.effects().filter(({ effect }) => effect !== 'accepted').length
-  await eventually(() => ended() >= wanted, `${wanted} effects`)
-  await new Promise((resolve) => setTimeout(resolve, 100))
-}
+test('a change of the configuration is not stopped by the snapshot, which changes it too', async () => {
+  const world = await open()
+  const result = await world.ask('proxmox_configure_guest', { guest: '101', cores: 4 }, { snapshotFirst: true })
+  expect(result).toMatchObject({ status: 'done' })
+  expect(world.standIn.cluster('home').world.guest(101)?.cpus).toBe(4)
+})
+
+test('a change of the configuration that a probe does not bear is taken back whole', async () => {
+  const url = await service(() => (worlds[0]?.standIn.cluster('home').world.guest(101)?.cpus === 4 ? 503 : 200))
+  const world = await open({ probes: [{ guest: '101', http: { url, status: 200 }, withinMs: 3000 }] })
+  const before = world.standIn.cluster('home').world.guest(101)?.cpus
+  const result = await world.ask('proxmox_configure_guest', { guest: '101', cores: 4 }, { snapshotFirst: true })
+  expect(result).toMatchObject({ status: 'failed' })
+  expect(world.standIn.cluster('home').world.guest(101)?.cpus).toBe(before ?? 0)
+  expect(effectsOf(world).at(-1)).toBe('rolled back to tailops_1')
+})
