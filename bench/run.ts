@@ -7,6 +7,7 @@ import { shown, table } from './figures.ts'
 import { fleetSections } from './fleet.ts'
 import { manyHosts } from './hosts.ts'
 import { load } from './load.ts'
+import { releaseSizes, startToReady } from './release-size.ts'
 import { keepSections, type Section } from './report.ts'
 import { ask, makePlace, type Place, type Running, startHttp } from './servers.ts'
 import { soak } from './soak.ts'
@@ -28,6 +29,10 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
     { title: 'Containers', text: await containerLists() },
   ],
   fleet: () => fleetSections(quick),
+  release: async () => [
+    { title: 'Size of a release', text: await releaseSizes() },
+    { title: 'Start to ready', text: await startToReady(quick ? 3 : 10) },
+  ],
   soak: async () => [{ title: 'Memory over many calls', text: await soak(quick ? 20_000 : 200_000) }],
 }
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { Client } from 'ssh2'
 import { command } from '../src/core/operation.ts'
 import { openSsh } from '../src/executors/ssh.ts'
 import { openSshLinks } from '../src/executors/ssh-links.ts'
@@ -36,6 +38,7 @@ export async function warmCommand({ farm, place, through }: HostsBed): Promise<s
     const { ok } = await executor.perform(command(['uname', '-s']), limits)
     if (!ok) throw new Error('uname failed')
   }
+  const bare = await bareChannels(host.address, farm)
   try {
     return await withTailops(place, async (tailops) => {
       const called = async () => {
@@ -45,19 +48,42 @@ export async function warmCommand({ farm, place, through }: HostsBed): Promise<s
       const ways = {
         executor: () => timed(performed),
         binary: () => timed(called),
+        bare: () => timed(bare.run),
         ssh: () => timed(() => run('ssh', [...through, host.address, 'uname', '-s'])),
       }
       await inTurns(warmUp, ways)
-      const { executor: ours, binary, ssh } = await inTurns(rounds, ways)
+      const { executor: ours, binary, bare: channel, ssh } = await inTurns(rounds, ways)
       return [
-        `One command (\`uname -s\`) on one host with an open connection, against \`ssh\` with ControlMaster to the same sshd, started for each command (${rounds} rounds in turns). A call is authorised, decided and audited; \`ssh\` is not.`,
+        `One command (\`uname -s\`) on one host with an open connection, against \`ssh\` with ControlMaster to the same sshd, started for each command (${rounds} rounds in turns). A call is authorised, decided and audited; \`ssh\` is not. A bare channel is what sshd and the login shell take by themselves: no limits, no process group to end, no certainty what ended.`,
         table(comparisonHead('ssh'), [
           comparison('ssh executor, in process', ours, ssh),
           comparison('`run_command`, binary over HTTP', binary, ssh),
+          comparison('a bare channel of the same library', channel, ssh),
         ]),
       ].join('\n\n')
     })
   } finally {
+    bare.end()
     await executor.close()
   }
+}
+
+/** Channels of one connection of ssh2, with nothing of ours around them. */
+async function bareChannels(host: string, { port, keyPath }: HostsBed['farm']) {
+  const client = new Client()
+  await new Promise((resolve, reject) => {
+    client.once('ready', () => resolve(undefined)).once('error', reject)
+    client.connect({ host, port, username: 'root', privateKey: readFileSync(keyPath) })
+  })
+  const performed = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      client.exec('uname -s', (error, channel) => {
+        if (error !== undefined) return reject(error)
+        channel.once('close', () => resolve())
+        channel.resume()
+        channel.stderr.resume()
+        channel.end()
+      })
+    })
+  return { run: performed, end: () => client.end() }
 }
