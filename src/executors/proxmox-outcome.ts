@@ -1,7 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Outcome, Request } from '../core/operation.ts'
 import { parseJson } from '../lib/json.ts'
-import { remedyOf } from './proxmox-remedy.ts'
+import { deniedOf, remedyOf } from './proxmox-remedy.ts'
 import type { Reply } from './proxmox-wire.ts'
 
 /** What was asked, and as whom. */
@@ -37,7 +37,8 @@ function errorText(reply: Reply, body: unknown, { request, asker }: Asked): stri
     return each.map(([name, what]) => `${name}: ${String(what).trim()}`).join('; ')
   }
   const message = fieldOf(body, 'message')
-  const said = typeof message === 'string' && message.trim() !== '' ? message.trim() : reason
+  const told = typeof message === 'string' && message.trim() !== '' ? message.trim() : reason
+  const said = status === 403 ? deniedOf(told, request) : told
   const remedy = status === 403 ? remedyOf(said, asker) : undefined
   if (remedy !== undefined) return `${said.split('\n')[0]}\n${remedy}`
   if (body === undefined && server !== undefined && !server.startsWith('pve-api'))

@@ -1,3 +1,5 @@
+import type { Request } from '../core/operation.ts'
+
 /** Built-in roles from few to many privileges, for each first the ones that can be given on any path of its kind (Proxmox VE 9.2, GET /access/roles). */
 const roles: readonly (readonly [role: string, privileges: RegExp])[] = [
   ['PVEPoolUser', /^Pool\.Audit$/],
@@ -22,6 +24,12 @@ const roles: readonly (readonly [role: string, privileges: RegExp])[] = [
 /** The smallest built-in role that holds a privilege. */
 export const roleWith = (privilege: string): string =>
   roles.find(([, holds]) => holds.test(privilege))?.[0] ?? 'Administrator'
+
+/** What a refusal lacks that names nothing, of the requests that make guests. Source: raise_perm_exc in PVE::API2::LXC and ::Qemu, 9.2. */
+export function deniedOf(said: string, { method, path }: Pick<Request, 'method' | 'path'>): string {
+  const makesGuest = method === 'POST' && /^\/nodes\/[^/]+\/(lxc|qemu)(\/\d+\/clone)?$/.test(path)
+  return makesGuest && /^Permission check failed\.?$/.test(said) ? 'Permission check failed (/vms, VM.Allocate)' : said
+}
 
 /**
  * What grants the privilege that a 403 names: `Permission check failed (/vms/102, VM.PowerMgmt)`; undefined when it names none.

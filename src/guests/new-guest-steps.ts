@@ -28,6 +28,13 @@ export function startStep(guest: GuestIdentity): Step {
   }
 }
 
+/** What a person should know of the way back, before he approves. */
+export const wayBackOf = (vmid: number): string =>
+  [
+    `vmid ${vmid} is free now and not reserved: when somebody takes it first, nothing is made and nothing is overwritten`,
+    'when a step fails, what was made is destroyed again',
+  ].join('\n')
+
 const statusIs = (guest: GuestIdentity, status: string) => ({
   read: get(`${guestPath(guest)}/status/current`),
   path: 'body.data.status',

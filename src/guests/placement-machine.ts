@@ -6,7 +6,7 @@ import { guestPath } from '../core/proxmox-guest.ts'
 import { clusterResources, resourcesReply } from '../formats/proxmox-resources.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 import { guestNow, refusal, requireQuorum } from './guest-now.ts'
-import { makeStep, startStep } from './new-guest-steps.ts'
+import { makeStep, startStep, wayBackOf } from './new-guest-steps.ts'
 import { freeVmid } from './next-id.ts'
 import { bridgeFor, nodeFor, requirePool, storageFor, storagesOf } from './placement.ts'
 import { copyOf } from './placement-clone.ts'
@@ -64,6 +64,7 @@ export async function machineFromIso(context: Context, wanted: WantedMachine, is
     summary: `create VM ${name} (${vmid} on ${node} of ${context.target.id}) with ${volid} in its drive: ${cores} cores, ${memory_mib} MiB, ${disk_gib} GiB on ${storage}, ${bridge}${start ? '; then start it' : ''}`,
     basis: { cluster: context.target.id, name, vmid, node, iso: volid, storage, bridge, start },
     steps: start ? [make, startStep(machine)] : [make],
+    preview: wayBackOf(vmid),
   }
 }
 
@@ -102,6 +103,7 @@ export async function machineFromTemplate(context: Context, wanted: WantedMachin
       ...changes.filter((step) => step !== undefined),
       ...(start ? [startStep(machine)] : []),
     ],
+    preview: wayBackOf(vmid),
   }
 }
 

@@ -5,7 +5,7 @@ import { guestRule } from '../core/proxmox-guest.ts'
 import { defineTool } from '../core/tool.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 import { guestNow } from '../guests/guest-now.ts'
-import { makeStep } from '../guests/new-guest-steps.ts'
+import { makeStep, wayBackOf } from '../guests/new-guest-steps.ts'
 import { vmidSchema } from '../guests/next-id.ts'
 import { copyOf } from '../guests/placement-clone.ts'
 import { hostName } from '../guests/placement-names.ts'
@@ -48,6 +48,7 @@ export default defineTool({
       summary: `make ${wanted.name} (${source.kind} ${vmid} on ${node} of ${context.target.id}), a ${way} of ${of}${state}${to}`,
       basis: copy.basis,
       steps: [makeStep({ ...copy, name: wanted.name }, make)],
+      preview: wayBackOf(vmid),
     }
   },
   report({ basis }: Plan, outcomes: readonly Outcome[]) {

@@ -7,7 +7,7 @@ import { defineTool } from '../core/tool.ts'
 import { clusterResources, resourcesReply } from '../formats/proxmox-resources.ts'
 import { withoutEmpty } from '../formats/rows.ts'
 import { requireQuorum } from '../guests/guest-now.ts'
-import { makeStep, startStep } from '../guests/new-guest-steps.ts'
+import { makeStep, startStep, wayBackOf } from '../guests/new-guest-steps.ts'
 import { freeVmid, vmidSchema } from '../guests/next-id.ts'
 import { bridgeFor, nodeFor, requirePool, storageFor, storagesOf } from '../guests/placement.ts'
 import { fixedAddress, hostName, ipRule, ipSetting, sshKeys, tagList, tagNames } from '../guests/placement-names.ts'
@@ -60,6 +60,7 @@ export default defineTool({
       summary: `create container ${hostname} (${vmid} on ${node} of ${context.target.id}) from ${template}: ${cores} ${cores === 1 ? 'core' : 'cores'}, ${memory_mib} MiB, ${disk_gib} GiB on ${storage}, ${bridge} ${net}${start ? '; then start it' : ''}`,
       basis: { cluster: context.target.id, name: hostname, ...place, address: fixedAddress(net) ?? 'dhcp', start },
       steps: start ? [make, startStep(guest)] : [make],
+      preview: wayBackOf(vmid),
     }
   },
   report({ basis, steps }: Plan, outcomes: readonly Outcome[]) {

@@ -166,6 +166,45 @@ test('two that are made at the same time get two numbers, or one is refused; non
   expect(created.length).toBeGreaterThan(0)
 })
 
+describe('what was approved', () => {
+  beforeEach(async () => {
+    await world.stop()
+    const cluster = { name: 'home', nodes, guests, storages: newGuestStorages }
+    world = await openClustersWorld({ clusters: [cluster], policy: { rules: [{ id: 'ask', effect: 'approve' }] } })
+  })
+
+  async function approved(more: Record<string, unknown> = {}): Promise<string> {
+    const asked = await create(more)
+    const approval = asked.kind === 'change' ? (asked.approval ?? '') : ''
+    expect(told(asked)).toContain('vmid 101 is free now and not reserved')
+    world.state.approvals.decide(approval, 'approved', 'ada')
+    return approval
+  }
+
+  test('is done', async () => {
+    const approval = await approved()
+    expect(told(await create({}, { approval }))).toContain('"status":"done"')
+    expect(done()).toEqual(['created 101', 'started 101'])
+  })
+
+  test('is not done with another vmid, when somebody took it meanwhile', async () => {
+    const approval = await approved()
+    change.create(world.standIn.cluster('home').world, { vmid: 101, node: 'pve1', name: 'faster' })
+    expect(await refusal(create({}, { approval }))).toContain(
+      'world_changed: what was approved is no longer what would be done: home: vmid was 101, is 103',
+    )
+    expect(world.standIn.effects()).toEqual([])
+    expect(made(101)?.name).toBe('faster')
+  })
+})
+
+test('a missing right names the privilege, and the line that grants it', async () => {
+  world.standIn.fault(faults.serverError('Permission check failed', 403), { method: 'POST' })
+  const said = told(await create())
+  expect(said).toContain('Permission check failed (/vms, VM.Allocate)')
+  expect(said).toContain("pveum acl modify /vms --tokens 'root@pam!tailops' --roles PVEVMAdmin")
+})
+
 describe('faults', () => {
   test('a creation that fails leaves nothing', async () => {
     world.standIn.fault(faults.taskFails('command failed: no space left'), { path: /\/lxc$/ })
