@@ -43,8 +43,11 @@ const changes = [
 ] as const
 
 const cases = changes.flatMap((change) => changeFaults(change.method).map((fault) => ({ ...change, ...fault })))
+/** Hours of looking at a task that does not end. */
+const isSlow = ({ tool, name }: (typeof cases)[number]) => tool !== 'proxmox_snapshot' && name.endsWith('never ends')
 /** Every fault and every change some time; all pairs with TAILOPS_TEST_LONG. */
-const wanted = process.env['TAILOPS_TEST_LONG'] === '1' ? cases : cases.filter((_, index) => index % 4 === 0)
+const isLong = process.env['TAILOPS_TEST_LONG'] === '1'
+const wanted = isLong ? cases : cases.filter((one, index) => index % 4 === 0 && !isSlow(one))
 
 describe('what is told is what happened, once', () => {
   test.each(wanted.map((one) => [`${one.what} that ${one.name}`, one] as const))('%s', async (_, one) => {
