@@ -23,6 +23,7 @@ export function buildTargets(id: string, raw: RawTarget, surroundings: Surroundi
     segment: raw.metadata?.segment ?? surroundings.segment,
     cluster: raw.executor === 'proxmox' ? id : undefined,
     prefixes: connection.kind === 'proxmox' ? connection.prefixes : undefined,
+    nodes: connection.kind === 'proxmox' ? connection.nodes : undefined,
     defaults: connection.kind === 'proxmox' ? connection.defaults : undefined,
     guest: connection.kind === 'ssh' ? connection.guest : undefined,
     guestProbes: raw.executor === 'proxmox' ? probesOf(raw.probes) : undefined,

@@ -20,6 +20,8 @@ export interface Target {
   readonly alias?: string | undefined
   /** Of a Proxmox cluster: what the names of its guests begin with. */
   readonly prefixes?: readonly string[] | undefined
+  /** Of a Proxmox cluster: node name to the id of the ssh target that is the node. */
+  readonly nodes?: Readonly<Record<string, string>> | undefined
   /** Of a Proxmox cluster: where a new guest goes when nothing is said. */
   readonly defaults?: GuestDefaults | undefined
   /** Of an HTTP service: the requests that may be made. */

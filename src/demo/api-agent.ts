@@ -6,6 +6,13 @@ import type { World } from './world.ts'
 /** Programs inside virtual machines, by their agent. The simulation has no inside: it knows cat, echo, true, false and uname. */
 export const agentMethods: readonly Method[] = [
   {
+    method: 'GET',
+    path: '/nodes/{node}/qemu/{vmid}/agent/info',
+    permissions: { check: ['perm', '/vms/{vmid}', ['VM.GuestAgent.Audit', 'VM.GuestAgent.Unrestricted'], 'any', 1] },
+    proxied: true,
+    answer: info,
+  },
+  {
     method: 'POST',
     path: '/nodes/{node}/qemu/{vmid}/agent/exec',
     permissions: onGuest('VM.GuestAgent.Unrestricted'),
@@ -20,6 +27,13 @@ export const agentMethods: readonly Method[] = [
     answer: execStatus,
   },
 ]
+
+function info(call: Call) {
+  answering(call)
+  const commands = ['guest-exec', 'guest-exec-status', 'guest-info', 'guest-network-get-interfaces', 'guest-ping']
+  const enabled = commands.map((name) => ({ name, enabled: true, 'success-response': true }))
+  return { data: { result: { version: '7.2.22', supported_commands: enabled } } }
+}
 
 interface Ended {
   readonly exitcode: number
@@ -39,6 +53,8 @@ function exec(call: Call) {
   const [program = '', ...args] = [call.params['command'] ?? []].flat()
   const name = program.slice(program.lastIndexOf('/') + 1)
   known.set(`${vmid}/${pid}`, run(name, args, text(call, 'input-data') ?? ''))
+  const { world, method, path, caller } = call
+  world.note({ method, path, user: caller.id }, { effect: `ran ${[program, ...args].join(' ')}`, vmid })
   return { data: { pid } }
 }
 

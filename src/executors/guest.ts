@@ -19,7 +19,8 @@ export interface GuestOptions {
 /** Performs operations as root inside a guest: in a container by `pct exec` on its node, in a virtual machine by its agent. */
 export function openGuest(options: GuestOptions): Executor {
   const argvOf = (operation: Operation) => innerArgv(options, operation)
-  if (options.connection.guest === 'qemu') return openAgent({ ...options, argvOf })
+  if (options.connection.guest === 'qemu')
+    return openAgent({ connection: options.connection, carrier: (id) => options.carrier(id), argvOf })
   return {
     async perform(operation, limits) {
       const wrapped = onNode(options.connection, operation, argvOf(operation))

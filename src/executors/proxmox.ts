@@ -5,6 +5,7 @@ import type { Operation, Outcome, Request } from '../core/operation.ts'
 import { parseUpid } from '../formats/proxmox-upid.ts'
 import type { Clock } from '../lib/clock.ts'
 import { parseJson } from '../lib/json.ts'
+import { agentRun, reconcileAgentRun, runByAgent } from './proxmox-agent.ts'
 import { type Patience, proxmoxApi } from './proxmox-api.ts'
 import { askerOf } from './proxmox-login.ts'
 import { outcomeOf } from './proxmox-outcome.ts'
@@ -14,7 +15,8 @@ import { endOfTask, type TaskReading } from './proxmox-task.ts'
 
 /**
  * Performs requests on the REST API of one Proxmox VE cluster, with an API token or a login; paths stand below /api2/json.
- * A write that starts a task ends with the task: `{"data": UPID, "exitstatus": "OK", "log": […]}`.
+ * A write that starts a task ends with the task: `{"data": UPID, "exitstatus": "OK", "log": […]}`; one that has the agent of a
+ * virtual machine start a program ends as a command does, with what the program printed and its exit code.
  */
 export function openProxmox(id: string, connection: ProxmoxConnection, clock: Clock): Executor {
   const api = proxmoxApi(id, connection, clock)
@@ -24,10 +26,18 @@ export function openProxmox(id: string, connection: ProxmoxConnection, clock: Cl
       const request = requestOf(operation)
       if (limits.signal.aborted) throw new GatewayError('cancelled', 'the caller cancelled before it began')
       const began = clock.elapsedMs()
-      const outcome = cut(await performed(parts, request, limits), limits.maxOutputBytes)
+      const run = agentRun(id, request)
+      const outcome =
+        run === undefined
+          ? cut(await performed(parts, request, limits), limits.maxOutputBytes)
+          : await runByAgent(parts, request, { run, limits })
       return { ...outcome, durationMs: clock.elapsedMs() - began }
     },
-    reconcile: (operation, sent) => reconcileOnProxmox(parts, requestOf(operation), sent),
+    async reconcile(operation, sent) {
+      const request = requestOf(operation)
+      const run = agentRun(id, request)
+      return run === undefined ? reconcileOnProxmox(parts, request, sent) : reconcileAgentRun(parts, run, sent)
+    },
     close: async () => api.close(),
   }
 }

@@ -40,6 +40,7 @@ import proxmoxConvertTemplate from './proxmox_convert_template.ts'
 import proxmoxCreateContainer from './proxmox_create_container.ts'
 import proxmoxCreateVm from './proxmox_create_vm.ts'
 import proxmoxDeleteGuest from './proxmox_delete_guest.ts'
+import proxmoxExec from './proxmox_exec.ts'
 import proxmoxGuestInfo from './proxmox_guest_info.ts'
 import proxmoxListBackups from './proxmox_list_backups.ts'
 import proxmoxListBridges from './proxmox_list_bridges.ts'
@@ -113,6 +114,7 @@ export const tools: readonly Tool[] = [
   proxmoxCreateContainer,
   proxmoxCreateVm,
   proxmoxDeleteGuest,
+  proxmoxExec,
   proxmoxGuestInfo,
   proxmoxListBackups,
   proxmoxListBridges,

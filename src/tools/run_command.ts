@@ -1,23 +1,15 @@
 import { z } from 'zod'
+import { type Argv, requireListed, shownArgument, yamlWord } from '../core/command-rules.ts'
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
-import { command, type Outcome } from '../core/operation.ts'
+import { command } from '../core/operation.ts'
+import { endOfProgram, programArgument, programEnd } from '../core/program-end.ts'
 import { outputOf } from '../core/reply.ts'
-import type { CommandRule, Target } from '../core/target.ts'
 import { defineTool } from '../core/tool.ts'
-import { withoutEmpty } from '../formats/rows.ts'
-
-type Argv = readonly [string, ...string[]]
-
-const argument = z
-  .string()
-  .max(4096)
-  .regex(/^[^\0]*$/, 'must not contain NUL')
 
 /**
  * Starts a program that `constraints.commands` of the target lists, without a shell. What only reads (core/read-commands)
- * is performed without approval. A program that starts other programs, or edits files at its arguments' wish, is never
- * granted by a rule without `args`: such a rule would grant everything.
+ * is performed without approval.
  */
 export default defineTool({
   name: 'run_command',
@@ -27,106 +19,23 @@ export default defineTool({
   restorePoint: true,
   targets: ['local', 'ssh'],
   input: z.object({
-    argv: z.array(argument).min(1).max(64).describe('program, arguments'),
+    argv: z.array(programArgument).min(1).max(64).describe('program, arguments'),
     as_root: z.boolean().optional(),
   }),
-  output: z.object({
-    exit_code: z.number(),
-    output: z.string(),
-    error_output: z.string().optional(),
-    truncated: z.literal(true).optional(),
-  }),
+  output: z.object(programEnd),
   async plan({ argv: [program = '', ...args], as_root: asRoot = false }, context) {
     const argv: Argv = [program, ...args]
-    checkAllowed(argv, context.target)
+    requireListed(argv, context.target)
     if (asRoot) await checkRoot(argv, context)
     return {
-      summary: `run ${argv.map(shown).join(' ')}${asRoot ? ' as root' : ''}`,
+      summary: `run ${argv.map(shownArgument).join(' ')}${asRoot ? ' as root' : ''}`,
       basis: {},
       steps: [{ do: command(argv, asRoot ? { asRoot } : {}), interruptible: true }],
     }
   },
-  report: (_plan, outcomes) => ended(outcomes),
-  reportFailure: (_plan, outcomes) => ended(outcomes),
+  report: (_plan, [outcome]) => endOfProgram(outcome),
+  reportFailure: (_plan, [outcome]) => endOfProgram(outcome),
 })
-
-/** An exit code other than 0 is an answer like any other. */
-function ended([outcome]: readonly Outcome[]) {
-  if (outcome === undefined) throw new TypeError('a command has one step')
-  const { status, output, errorOutput, truncated } = outcome
-  return withoutEmpty({
-    exit_code: status,
-    output,
-    error_output: errorOutput === '' ? undefined : errorOutput,
-    truncated: truncated ? (true as const) : undefined,
-  })
-}
-
-function checkAllowed(argv: Argv, target: Target): void {
-  const [program, ...args] = argv
-  const rules = target.constraints.commands.filter((rule) => rule.program === program)
-  if (rules.some((rule) => allows(rule, args))) return
-  const why = rules.some((rule) => rule.args === undefined)
-    ? `is listed without args, which grants nothing to a program that starts others`
-    : `is not among the commands of ${target.id}${rules.length > 0 ? ' with these arguments' : ''}`
-  throw new GatewayError('denied', `${shown(program)} ${why}`, { hint: hintFor(argv, target) })
-}
-
-function allows({ program, args: patterns }: CommandRule, args: readonly string[]): boolean {
-  if (patterns === undefined) return !startsOthers(program)
-  return (
-    patterns.length === args.length &&
-    patterns.every((pattern, index) => new RegExp(`^(?:${pattern})$`).test(args[index] ?? ''))
-  )
-}
-
-/** Shells, interpreters, wrappers and programs with a way to start or write what an argument says. */
-const starters = new Set(
-  `sh bash dash ash ksh mksh zsh fish csh tcsh rbash busybox toybox sash
-  python perl ruby node nodejs deno bun php lua luajit tclsh wish expect awk gawk mawk nawk sed ed ex vi vim nvim view nano emacs pico less more man
-  java jshell R Rscript gdb lldb guile osascript pwsh powershell
-  env sudo doas su runuser pkexec run0 xargs parallel nohup nice ionice chrt taskset timeout time setsid setpriv stdbuf unbuffer chroot unshare
-  nsenter prlimit capsh fakeroot watch strace ltrace script flock screen tmux entr logrotate run-parts start-stop-daemon ld.so ld-linux.so
-  ssh scp sftp rsync sshpass mosh nc ncat netcat socat telnet curl wget ftp
-  find fd tar cpio zip unzip make git dd tee cp mv install ln crontab at batch systemd-run machinectl systemd-nspawn
-  docker podman nerdctl ctr crictl kubectl lxc lxc-attach incus pct qm virsh ip tcpdump mysql psql sqlite3 apt apt-get dpkg dnf yum rpm pip npm`
-    .split(/\s+/)
-    .filter((name) => name !== ''),
-)
-
-/** Judged by its last path segment, versions aside: `/usr/bin/python3.11` is a python. */
-function startsOthers(program: string): boolean {
-  const name = program.slice(program.lastIndexOf('/') + 1)
-  return starters.has(name) || starters.has(name.replace(/[-.\d]+$/, ''))
-}
-
-/** The line of targets.yaml that would allow exactly this call. */
-function hintFor([program, ...args]: Argv, { id }: Target): string {
-  if (!/^(\/\S*\/)?[\w.+][\w.+-]*$/.test(program)) return 'name a program by its bare name or its absolute path'
-  const rule = `{ program: ${yamlWord(program)}, args: [${args.map((arg) => JSON.stringify(exactly(arg))).join(', ')}] }`
-  if (rule.length > 1500)
-    return `the operator can list ${program} with a pattern for each argument in commands of ${id}`
-  const instead = startsOthers(program) ? `list the program that ${program} would start instead, or ` : ''
-  return `${instead}the operator can write under constraints of ${id} in targets.yaml: commands: [${rule}]`
-}
-
-/** Words that YAML reads as something else stay quoted. */
-const yamlWord = (text: string): string =>
-  /^\/?[A-Za-z_][\w./+-]*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text)
-    ? text
-    : JSON.stringify(text)
-
-/** A pattern that matches this argument only. */
-const exactly = (arg: string): string => `^${arg.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&').replace(/\p{C}/gu, codeOf)}$`
-
-const codeOf = (character: string): string =>
-  [...Array(character.length).keys()]
-    .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
-    .join('')
-
-/** An argument for the person who approves; nothing in it can hide or reorder what is shown. */
-const shown = (arg: string): string =>
-  /^[\w@%+=:,./-]+$/.test(arg) ? arg : JSON.stringify(arg).replace(/\p{C}/gu, codeOf)
 
 /** Root only where we are root or the target's sudo policy says so; otherwise it would quietly run without. */
 async function checkRoot([program]: Argv, { target, read }: Context): Promise<void> {
@@ -134,7 +43,7 @@ async function checkRoot([program]: Argv, { target, read }: Context): Promise<vo
   if (sudoPolicy === 'full' || (sudoPolicy === 'limited' && sudoCommands.includes(program))) return
   const uid = outputOf(await read(command(['id', '-u'])), 'asking who we are').trim()
   if (uid === '0') return
-  throw new GatewayError('denied', `${shown(program)} may not be run as root on ${target.id}`, {
+  throw new GatewayError('denied', `${shownArgument(program)} may not be run as root on ${target.id}`, {
     hint: `leave as_root out, or the operator can write under constraints of ${target.id} in targets.yaml: sudo_policy: limited, sudo_commands: [${yamlWord(program)}]`,
   })
 }

@@ -40,6 +40,10 @@ export interface ClustersOptions extends Pick<StandInOptions, 'clusters'> {
   readonly policy?: Policy
   /** What must be true of guests after a change with `snapshot_first`; the gateway asks. */
   readonly probes?: readonly GuestProbe[]
+  /** More of the clusters as targets. */
+  readonly target?: Pick<Partial<Target>, 'constraints' | 'nodes'>
+  /** Targets that carry operations of guests, and who performs on them; closed by who opened them. */
+  readonly carriers?: readonly { readonly target: Target; readonly executor: Executor }[]
   /** State that an earlier world left; left in place. */
   readonly stateDir?: string
   /** Clusters of an earlier world; left running. */
@@ -58,6 +62,8 @@ export async function openClustersWorld({
   clusters,
   policy = everything,
   probes,
+  target: more,
+  carriers = [],
   stateDir,
   standIn: running,
   process: name = 'test',
@@ -82,6 +88,7 @@ export async function openClustersWorld({
       cluster: name,
       prefixes: [],
       guestProbes: probes,
+      ...more,
     }),
   )
   const own: Target = { id: 'gateway', kind: 'gateway', tags: [], capabilities, constraints: defaultConstraints }
@@ -92,7 +99,8 @@ export async function openClustersWorld({
     }),
   )
   const executor = ({ id }: Target) => {
-    const found = id === own.id ? itself : executors.get(id)
+    const carrier = carriers.find(({ target }) => target.id === id)?.executor
+    const found = id === own.id ? itself : (executors.get(id) ?? carrier)
     if (found === undefined) throw new TypeError(`no executor of ${id}`)
     return found
   }
@@ -114,7 +122,7 @@ export async function openClustersWorld({
   })
   const gateway: Gateway = {
     tools,
-    targets: { all: [own, ...targets], executor },
+    targets: { all: [own, ...targets, ...carriers.map(({ target }) => target)], executor },
     policy,
     approvals,
     audit,
@@ -126,9 +134,12 @@ export async function openClustersWorld({
     log,
     version: 'test',
     newId: () => randomId(),
-    async changed(changes) {
-      for (const change of changes) ours.note(change)
-      for (const { source } of changes) await watch.soon(source, over.signal)
+    changing(changes) {
+      const ended = ours.begin(changes)
+      return async () => {
+        ended()
+        for (const { source } of changes) await watch.soon(source, over.signal)
+      }
     },
   }
   const ours = openOwnChanges(clock)
