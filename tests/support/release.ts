@@ -11,6 +11,14 @@ const seed = (word: string) => createHash('sha256').update(word).digest()
 /** The same key for the same word. */
 export const signingKey = (word: string): SigningKey => signingKeyOf(seed(word).subarray(0, 8), seed(word))
 
+/** The file of that key, as `minisign -G -W` writes one. */
+export function signingKeyFile(word: string): string {
+  const head = Buffer.concat([Buffer.from('Ed\0\0B2', 'latin1'), Buffer.alloc(48)])
+  const publicHalf = Buffer.from(signingKey(word).publicKey, 'base64').subarray(10)
+  const whole = Buffer.concat([head, seed(word).subarray(0, 8), seed(word), publicHalf, Buffer.alloc(32)])
+  return `untrusted comment: a key for tests\n${whole.toString('base64')}\n`
+}
+
 /** A release as it is written to a folder. */
 export interface ReleaseOptions {
   readonly version: string
