@@ -1,7 +1,7 @@
 import type { Context } from '../core/context.ts'
 import { GatewayError } from '../core/errors.ts'
 import { post, type Request } from '../core/operation.ts'
-import { askProxmox, nodesToAsk, shown } from '../core/proxmox-ask.ts'
+import { askProxmox, shown } from '../core/proxmox-ask.ts'
 import { guestPath } from '../core/proxmox-guest.ts'
 import { disksOf, type GuestDisk } from '../formats/proxmox-disks.ts'
 import { guestConfigReply } from '../formats/proxmox-guest-detail.ts'
@@ -11,7 +11,7 @@ import type { Json } from '../lib/json.ts'
 import { nearest } from '../lib/nearest.ts'
 import { type GuestNow, refusal } from './guest-now.ts'
 import { freeVmid } from './next-id.ts'
-import { type NodeStorage, requirePool, storageFor, storageNamed, storagesOf } from './placement.ts'
+import { type NodeStorage, onlineNode, requirePool, storageFor, storageNamed, storagesOf } from './placement.ts'
 
 /** A copy of a guest as callers ask for it. */
 export interface WantedCopy {
@@ -30,6 +30,8 @@ export interface Copy {
   readonly node: string
   readonly kind: GuestNow['kind']
   readonly make: Request
+  /** Of its disks, where it is not that of its source. */
+  readonly storage?: string | undefined
   readonly disks: readonly GuestDisk[]
   /** The configuration of what is copied. */
   readonly config: Readonly<Record<string, string>>
@@ -47,8 +49,7 @@ export async function copyOf(context: Reader, source: GuestNow, wanted: WantedCo
   await requireSnapshot(context, source, wanted.snapshot)
   const { digest = '', ...config } = await askProxmox(context, `${guestPath(source)}/config`, guestConfigReply)
   const disks = disksOf(config)
-  const node = wanted.node ?? source.node
-  if (node !== source.node) await nodesToAsk(context, node)
+  const node = wanted.node === undefined ? source.node : await onlineNode(context, wanted.node)
   const storages = await storagesOf(context, source.node)
   const storage = wanted.storage === undefined ? undefined : wantedStorage(context, { source, storages, disks, wanted })
   if (!wanted.linked && storage === undefined) requireRoom(source, disks, storages)
@@ -65,7 +66,8 @@ export async function copyOf(context: Reader, source: GuestNow, wanted: WantedCo
     pool: wanted.pool,
   })
   const basis = { ...source.basis, digest, copy: { name: wanted.name, vmid, node } }
-  return { vmid, node, kind: source.kind, make: post(`${guestPath(source)}/clone`, body), disks, config, basis }
+  const make = post(`${guestPath(source)}/clone`, body)
+  return { vmid, node, kind: source.kind, make, storage: storage?.storage, disks, config, basis }
 }
 
 function refuseKind(source: GuestNow, { linked, storage, snapshot }: WantedCopy): void {

@@ -23,7 +23,7 @@ export function clonedSettings(
   storage: string,
 ): Readonly<Record<string, string | number>> {
   const { user, ssh_keys, ip, cores, memory_mib, tags, bridge } = wanted
-  const hasDrive = Object.values(config).some((value) => /(^|[:-])cloudinit\b/.test(value))
+  const hasDrive = Object.values(config).some((value) => /:(.*vm-\d+-)?cloudinit\b/.test(value))
   const isTold = user !== undefined || ssh_keys.length > 0 || ip !== undefined
   const setting = ip ?? (hasDrive && config['ipconfig0'] === undefined ? 'dhcp' : undefined)
   return withoutEmpty({

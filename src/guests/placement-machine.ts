@@ -90,7 +90,7 @@ export async function machineFromTemplate(context: Context, wanted: WantedMachin
   const disk = bootDisk(config, disks)
   const size = grownTo(disk, wanted.disk_gib, source.title)
   const bridge = wanted.bridge === undefined ? undefined : await bridgeFor(context, node, wanted.bridge)
-  const storage = wanted.storage ?? disk?.storage ?? ''
+  const storage = copy.storage ?? disk?.storage ?? ''
   const settings = clonedSettings(config, { ...wanted, bridge }, storage)
   const machine = { vmid, node, kind: 'qemu', name } as const
   const changes = [settingStep(guestPath(machine), settings), growStep(guestPath(machine), disk?.key, size)]

@@ -42,6 +42,12 @@ const storagesReply = z.array(
 const bridgesReply = z.array(z.object({ iface: z.string() }))
 const poolsReply = z.array(z.object({ poolid: z.string() }))
 
+/** The node of this name. @throws GatewayError as nodesToAsk */
+export async function onlineNode(context: Reader, wanted: string): Promise<string> {
+  const { online } = await nodesToAsk(context, wanted)
+  return online[0] ?? wanted
+}
+
 /** The node that a new guest goes to: the wanted one, the cluster's default, or the only one. @throws GatewayError invalid_input; as nodesToAsk */
 export async function nodeFor(context: Reader, wanted: string | undefined): Promise<string> {
   const { online } = await nodesToAsk(context, wanted ?? context.target.defaults?.node)
