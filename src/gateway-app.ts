@@ -176,7 +176,7 @@ function loadGateway(parts: Lasting): Loaded {
     log,
     version,
     newId: () => randomId(),
-    changed: targets.changed,
+    changing: targets.changing,
   }
   const calls = new Set<Promise<void>>()
   const held = [...secretsIn(read.config), ...secretsIn(settings)]

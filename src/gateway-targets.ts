@@ -60,8 +60,8 @@ export type AnswerOfJob = (
 /** Targets whose connections somebody must close, and who looks at them. */
 export interface OpenTargets extends Targets {
   readonly watch: Watch
-  /** Looks at what a change of ours touched. */
-  changed(changes: readonly OwnChange[]): Promise<void>
+  /** Remembers what a change of ours touches; what it returns looks at that once the change has ended. */
+  changing(changes: readonly OwnChange[]): () => Promise<void>
   close(): Promise<void>
 }
 
@@ -108,10 +108,13 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
     },
     executor: executors.of,
     watch,
-    async changed(changes) {
-      for (const change of changes) own.note(change)
-      const touched = [...new Set(changes.map(({ source }) => source))]
-      await Promise.all(touched.map((source) => watch.soon(source, over.signal)))
+    changing(changes) {
+      const ended = own.begin(changes)
+      return async () => {
+        ended()
+        const touched = [...new Set(changes.map(({ source }) => source))]
+        await Promise.all(touched.map((source) => watch.soon(source, over.signal)))
+      }
     },
     close,
   }

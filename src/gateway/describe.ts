@@ -7,10 +7,18 @@ export function describe(operation: Operation): string {
     case 'command':
       return `${operation.argv.map(shown).join(' ')}${on}`
     case 'request':
+      if (operation.path.startsWith('probe:')) return `${probe(new URL(operation.path))}${on}`
       return `${[operation.method, operation.path, ...parameters(operation.body)].join(' ')}${on}`
     case 'script':
       return `${[operation.name, ...operation.args.map(shown)].join(' ')}${on}`
   }
+}
+
+/** `probe http://wiki.lan/health`, `probe tcp 192.0.2.7:443` */
+function probe({ pathname, searchParams }: URL): string {
+  const part = (name: string) => searchParams.get(name) ?? ''
+  if (pathname !== 'http') return `probe ${pathname} ${part('address')}:${part('port')}`
+  return `probe ${part('secure') === '1' ? 'https' : 'http'}://${part('host')}${part('path')}`
 }
 
 const shown = (arg: string): string => {

@@ -24,6 +24,6 @@ export interface Gateway {
   /** Part of every digest: a plan approved under one version is not performed by another. */
   readonly version: string
   newId(): string
-  /** Hears of every change that was performed; resolves when the fleet was looked at. */
-  changed?(changes: readonly OwnChange[]): Promise<void>
+  /** Hears of every change that begins. What it returns is told of the end, and resolves when the fleet was looked at. */
+  changing?(changes: readonly OwnChange[]): () => Promise<void>
 }

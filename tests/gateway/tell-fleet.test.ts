@@ -57,3 +57,18 @@ test('what somebody else changed is not said to be ours', async () => {
   await world.watch.now()
   expect(changesOf(102).map(({ cause }) => cause)).toEqual([undefined])
 })
+
+test('what is seen while a change runs has that change as its cause, not an earlier one', async () => {
+  world = await openClustersWorld({ clusters: [{ name: 'home', guests }] })
+  await world.watch.now()
+  await stop(world)
+  const before = world.state.fleet.newest
+  const start = world.ask('proxmox_manage_guest', { guest: '101', action: 'start' })
+  await world.watch.now()
+  const result = await start
+  await world.watch.now()
+  const seen = world.state.fleet.changesSince(before, 100).filter(({ id }) => id === 'pve:home/101')
+  expect(new Set(seen.map(({ cause }) => cause))).toEqual(
+    new Set([`proxmox_manage_guest by token:alice, call ${result.call}`]),
+  )
+})
