@@ -33,7 +33,7 @@ export async function rollbackOf(
   const now = await askProxmox(context, `${path}/config`, guestConfigReply)
   refuseBlocked(guest, then, { found, newer })
   const lines = [
-    `lost: what was written to its disks since${found.snaptime === undefined ? '' : `, ${ageOf(new Date(found.snaptime * 1000), context.now)} of work`}`,
+    `lost: what was written to its disks since${found.snaptime === undefined ? '' : `, for ${ageOf(new Date(found.snaptime * 1000), context.now)}`}`,
     newer.length === 0 ? '' : `newer snapshots stay: ${newer.join(', ')}`,
     found.vmstate === 1 ? 'its memory comes back: it runs on from that moment' : '',
     ...changedBack(now, then),

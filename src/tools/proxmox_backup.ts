@@ -52,7 +52,8 @@ export default defineTool({
     const goes = keep_last === undefined ? [] : await goneWith(context, guest, { storage, keepLast: keep_last })
     const retention = keep_last === undefined ? { remove: false } : { 'prune-backups': `keep-last=${keep_last}` }
     const body = { vmid, storage, mode, compress: 'zstd', 'notes-template': templateOf(notes), ...retention }
-    const removes = keep_last === undefined ? '' : `, then remove ${goes.length} older backups (keep_last ${keep_last})`
+    const older = goes.length === 1 ? '1 older backup' : `${goes.length} older backups`
+    const removes = keep_last === undefined ? '' : `, then remove ${older} (keep_last ${keep_last})`
     return {
       summary: `back up ${name} (${kind} ${vmid} on ${node} of ${context.target.id}) to ${storage}${pause(guest, mode)}${removes}`,
       basis: { ...guest.basis, storage, newest: last?.volid ?? 'none', removes: goes },

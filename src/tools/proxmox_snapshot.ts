@@ -181,7 +181,6 @@ async function planRollback(context: Context, asked: Asked): Promise<Plan> {
   const { preview, digest } = await rollbackOf(context, guest, { found, newer })
   const runs = start || found.vmstate === 1
   const after = runs ? 'running' : guest.isManaged ? 'as its HA manager wants it' : 'stopped'
-  const stops = guest.status === 'stopped' ? '' : 'stopped by it, '
   const body = start ? { start: true } : undefined
   const back: Step = {
     do: { ...post(`${snapshotPath(guest, name)}/rollback`, body), timeoutMs: takesMs.back },
@@ -198,9 +197,16 @@ async function planRollback(context: Context, asked: Asked): Promise<Plan> {
     until: { read: status, path: 'body.data.status', equals: 'running', withinMs: startsWithinMs },
   }
   return {
-    summary: `roll ${placeOf(guest, context)} back to snapshot ${name}${takenAt(found)}: all since is lost; it is ${stops}${after} afterwards`,
+    summary: `roll ${placeOf(guest, context)} back to snapshot ${name}${takenAt(found)}: all since is lost${stopOf(guest, runs)}`,
     basis: { ...basisOf(asked), digest, after },
     steps: runs ? [back, started] : [back],
     preview,
   }
+}
+
+/** What becomes of the guest itself. */
+function stopOf({ status, isManaged }: GuestNow, runs: boolean): string {
+  if (status === 'stopped') return runs ? '; it runs afterwards' : ''
+  const then = runs ? 'runs afterwards' : isManaged ? 'its HA manager decides what then' : 'stays so'
+  return `; it is stopped for it, and ${then}`
 }

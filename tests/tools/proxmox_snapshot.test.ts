@@ -131,7 +131,7 @@ describe('a snapshot', () => {
 test('the plan of a rollback says what is lost', async () => {
   const said = told(await snapshot('db', 'rollback', 'before', {}, { dryRun: true }))
   expect(said).toContain('back to snapshot before of 2025-10-09 08:53 UTC: all since is lost')
-  expect(said).toContain('stopped by it')
+  expect(said).toContain('it is stopped for it, and stays so')
   expect(said).toContain('newer snapshots stay: after')
   expect(said).toContain('mp0 was added since: it becomes an unused disk')
   expect(said).toContain('mp0: thin:vm-102-disk-1,mp=/data,size=8G → absent')
