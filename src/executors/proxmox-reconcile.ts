@@ -34,6 +34,24 @@ export async function reconcileOnProxmox(reading: TaskReading, request: Request,
   }
 }
 
+/** Answered with null although it begins a task. Source: PVE::API2::LXC, template. */
+const unnamed = /\/lxc\/\d+\/template$/
+
+/** The UPID of the task that this write, which was answered, began without naming it. Undefined where nobody can tell: the guest will. */
+export async function unnamedTask(
+  reading: TaskReading,
+  request: Request,
+  { patience, ...sent }: Sent & { readonly patience: Patience },
+): Promise<string | undefined> {
+  const expected = unnamed.test(request.path) ? expectedTask(request) : undefined
+  if (expected === undefined) return undefined
+  const search = { reading, patience, sent }
+  // A list that cannot be read must not make a failure of a write that was taken.
+  const listed = await list(search, listPath(sent, expected)).catch(() => undefined)
+  const [only, another] = ours(search, expected, listed)
+  return another === undefined ? only?.upid : undefined
+}
+
 interface Search {
   readonly reading: TaskReading
   readonly patience: Patience

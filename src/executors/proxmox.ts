@@ -10,7 +10,7 @@ import { type Patience, proxmoxApi } from './proxmox-api.ts'
 import { askerOf } from './proxmox-login.ts'
 import { outcomeOf } from './proxmox-outcome.ts'
 import { asParameters } from './proxmox-parameters.ts'
-import { reconcileOnProxmox } from './proxmox-reconcile.ts'
+import { reconcileOnProxmox, unnamedTask } from './proxmox-reconcile.ts'
 import { endOfTask, type TaskReading } from './proxmox-task.ts'
 
 /**
@@ -57,8 +57,10 @@ async function performed(parts: TaskReading, request: Request, limits: Limits): 
   const asked = { request, asker }
   if (request.method === 'GET') return outcomeOf(await api.read(asParameters(request).path, patience), asked)
   const roomy = { ...patience, maxOutputBytes: Math.max(maxOutputBytes, roomForUpid) }
+  const at = clock.now()
   const outcome = outcomeOf(await api.write(request, roomy), asked)
-  const upid = outcome.ok ? upidIn(outcome.output) : undefined
+  const sent = { at, step: '', patience }
+  const upid = outcome.ok ? (upidIn(outcome.output) ?? (await unnamedTask(parts, request, sent))) : undefined
   if (upid === undefined) return outcome
   remember(parts.known, upid)
   limits.onRef?.(upid)

@@ -37,6 +37,7 @@ const ways: readonly Way[] = [
   { tool: 'proxmox_migrate_guest', input: { guest: 'web', node: 'pve2' }, method: 'POST', tasks: 1 },
   { tool: 'proxmox_migrate_guest', input: { guest: 'app', node: 'pve2' }, method: 'POST', tasks: 1 },
   { tool: 'proxmox_delete_guest', input: { guest: 'db' }, method: 'DELETE', tasks: 1 },
+  { tool: 'proxmox_convert_template', input: { guest: 'db' }, method: 'POST', tasks: 1 },
   { tool: 'proxmox_convert_template', input: { guest: 'base' }, method: 'POST', tasks: 1 },
 ]
 

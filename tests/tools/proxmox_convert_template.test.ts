@@ -87,7 +87,7 @@ describe('nothing is done', () => {
 
   test('when its task fails, of which a container says nothing', async () => {
     world.standIn.fault(faults.taskFails('zfs error: dataset is busy'), { method: 'POST' })
-    for (const name of ['golden', 'base']) expect(told(await convert(name))).toContain('"status":"failed"')
+    for (const name of ['golden', 'base']) expect(told(await convert(name))).toContain('dataset is busy')
     expect([guest(101)?.template, guest(200)?.template]).toEqual([undefined, undefined])
   })
 
