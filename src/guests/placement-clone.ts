@@ -65,7 +65,7 @@ export async function copyOf(context: Reader, source: GuestNow, wanted: WantedCo
     target: node === source.node ? undefined : node,
     pool: wanted.pool,
   })
-  const basis = { ...source.basis, digest, copy: { name: wanted.name, vmid, node } }
+  const basis = { cluster: context.target.id, name: wanted.name, vmid, node, source: { ...source.basis, digest } }
   const make = post(`${guestPath(source)}/clone`, body)
   return { vmid, node, kind: source.kind, make, storage: storage?.storage, disks, config, basis }
 }

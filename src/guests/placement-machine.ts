@@ -97,7 +97,7 @@ export async function machineFromTemplate(context: Context, wanted: WantedMachin
   const address = fixedAddress(String(settings['ipconfig0'] ?? '')) ?? (start ? 'dhcp' : '')
   return {
     summary: `create VM ${name} (${vmid} on ${node} of ${context.target.id}) as a copy of ${source.title}${told(settings, size)}${start ? '; then start it' : ''}`,
-    basis: { ...copy.basis, name, vmid, node, template: source.vmid, address, start },
+    basis: { ...copy.basis, address, start },
     steps: [
       makeStep(machine, copy.make),
       ...changes.filter((step) => step !== undefined),

@@ -52,9 +52,12 @@ export default defineTool({
     }
   },
   report({ basis }: Plan, outcomes: readonly Outcome[]) {
-    const { name, vmid, node } = madeIn.parse(basis['copy'])
-    return withoutEmpty({ guest: name, vmid, node, status: 'stopped', task: taskEnd(outcomes[0]) })
+    return withoutEmpty({
+      guest: String(basis['name']),
+      vmid: Number(basis['vmid']),
+      node: String(basis['node']),
+      status: 'stopped',
+      task: taskEnd(outcomes[0]),
+    })
   },
 })
-
-const madeIn = z.object({ name: z.string(), vmid: z.number(), node: z.string() })
