@@ -155,6 +155,14 @@ test('a new container can be changed at once, before any list knows its name', a
   )
 })
 
+test('the fleet knows it when the call answers, and by which call it came', async () => {
+  await world.watch.now()
+  await create()
+  expect(world.state.fleet.find('pve:home/101')?.facts).toMatchObject({ status: 'running', name: 'web02' })
+  const [change] = world.state.fleet.changesSince(0, 500).filter(({ id }) => id === 'pve:home/101')
+  expect(change?.cause).toStartWith('proxmox_create_container by token:alice, call ')
+})
+
 test('two that are made at the same time get two numbers, or one is refused; none is overwritten', async () => {
   const both = await Promise.all(
     [create({ hostname: 'one' }), create({ hostname: 'two' })].map((each) => each.catch(String)),
