@@ -1,5 +1,5 @@
 import { loadTargets } from '../config/load.ts'
-import { severityLine } from '../config/problem.ts'
+import { type Problem, problemLine } from '../config/problem.ts'
 import { readSettings } from '../config/settings.ts'
 import type { TargetsConfig } from '../config/targets-config.ts'
 import { type Finding, findingsOf } from './doctor-finding.ts'
@@ -16,7 +16,7 @@ export function configFindings(
 ): { readonly config: TargetsConfig | undefined; readonly found: readonly Finding[] } {
   const { config, problems } = loadTargets(file, env)
   const found = problems.map((one) => {
-    const line = severityLine({ ...one, hint: '' }).replace(/ — $/, '')
+    const line = lineOf(one)
     return one.severity === 'error' ? problem(line, one.hint) : warning(line, one.hint)
   })
   return { config, found: config === undefined ? found : [...found, ok(`${file}: ${config.targets.length} targets`)] }
@@ -28,7 +28,7 @@ export function environmentFindings(env: Env): readonly Finding[] {
   const runtime = Object.keys(env).filter((name) => /^(BUN_|NODE_OPTIONS$|NODE_TLS_REJECT_UNAUTHORIZED$)/.test(name))
   const found = [
     ...problems.map((one) => {
-      const line = severityLine({ ...one, hint: '' }).replace(/ — $/, '')
+      const line = lineOf(one)
       return one.severity === 'error' ? environment.problem(line, one.hint) : environment.warning(line, one.hint)
     }),
     ...deprecations.map((line) => environment.warning(line, 'tailops migrate writes an environment file of new names')),
@@ -48,3 +48,6 @@ export function environmentFindings(env: Env): readonly Finding[] {
   ]
   return found.length === 0 ? [environment.ok('no old or foreign variables')] : found
 }
+
+/** The level says how bad it is, and the fix what to do. */
+const lineOf = (one: Problem): string => problemLine({ ...one, hint: '' }).replace(/ — $/, '')

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { defaultConfigPath } from '../config/settings.ts'
+import { defaultConfigPath, readSettings } from '../config/settings.ts'
 import type { TargetsConfig } from '../config/targets-config.ts'
+import { ownExecutable } from '../lib/build.ts'
+import { findService } from '../release/service.ts'
 import type { CliCommand, World } from './command.ts'
 import { nodeClocks, ownClock } from './doctor-clocks.ts'
 import { configFindings, environmentFindings } from './doctor-config.ts'
@@ -9,8 +11,9 @@ import { fileFindings } from './doctor-files.ts'
 import { type Finding, findingsOf } from './doctor-finding.ts'
 import { portFindings } from './doctor-port.ts'
 import { stateFindings } from './doctor-state.ts'
-import { tailscaleFindings, tailscaleSocket } from './doctor-tailscale.ts'
+import { tailscaleFindings } from './doctor-tailscale.ts'
 import { appFailure, targetFindings } from './doctor-targets.ts'
+import { tailnetGateway } from './tailscale-gateway.ts'
 
 const usage = `tailops doctor [--json]
 
@@ -31,7 +34,9 @@ const doctor: CliCommand = {
 
 export default doctor
 
-async function examine(world: World): Promise<readonly Finding[]> {
+/** Of the gateway as its service runs it, where this machine has one; else as it would run from here. */
+async function examine(person: World): Promise<readonly Finding[]> {
+  const world = await asTheService(person)
   const { env, stateDir, clock } = world
   const uid = Number(world.user.replace(/^cli:/, ''))
   const file = defaultConfigPath(env, { uid, home: env['HOME'] ?? '/', exists: existsSync })
@@ -39,8 +44,8 @@ async function examine(world: World): Promise<readonly Finding[]> {
   const state = stateFindings(world)
   const [port, tailscale, own] = await Promise.all([
     portFindings(env),
-    tailscaleFindings(tailscaleSocket),
-    ownClock(env, world.now(), clock),
+    tailnetGateway(person, 'svc:tailops').then(tailscaleFindings),
+    ownClock(person.env, world.now(), clock),
   ])
   return [
     ...found,
@@ -48,15 +53,27 @@ async function examine(world: World): Promise<readonly Finding[]> {
     ...fileFindings({ config: file, stateDir }, config),
     ...port,
     ...state.found,
-    ...(config === undefined ? [] : await reached(world, config, state.isSound)),
+    ...(await reached(world, config, state.isSound)),
     ...tailscale,
     ...own,
   ]
 }
 
-async function reached(world: World, config: TargetsConfig, isStateSound: boolean): Promise<readonly Finding[]> {
-  if (!isStateSound)
-    return [findingsOf('targets').warning('no target is asked: calls could not be recorded', 'see state above')]
+async function asTheService(person: World): Promise<World> {
+  const service = await findService(ownExecutable, person)
+  const env = await service?.environment()
+  if (env === undefined) return person
+  return { ...person, env, stateDir: readSettings(env).settings.stateDir ?? person.stateDir }
+}
+
+async function reached(
+  world: World,
+  config: TargetsConfig | undefined,
+  isStateSound: boolean,
+): Promise<readonly Finding[]> {
+  const { warning } = findingsOf('targets')
+  if (config === undefined) return [warning('no target is asked: the configuration has errors', 'see config above')]
+  if (!isStateSound) return [warning('no target is asked: calls could not be recorded', 'see state above')]
   const clusters = config.targets.flatMap(({ id, kind, cluster = id }) => (kind === 'proxmox' ? [cluster] : []))
   try {
     const app = await world.app()
@@ -77,8 +94,11 @@ function inWords(found: readonly Finding[]): string {
     return visible(level === 'ok' || fix === undefined ? line : `${line}\n${' '.repeat(22)}→ ${fix}`)
   })
   const count = (level: Finding['level']) => found.filter((one) => one.level === level).length
-  return `${lines.join('\n')}\n${count('problem')} problems, ${count('warning')} warnings\n`
+  const counted = [counts(count('problem'), 'problem'), counts(count('warning'), 'warning')].join(', ')
+  return `${lines.join('\n')}\n${counted}\n`
 }
+
+const counts = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** What could move the cursor or hide text is shown as its code; lines stay lines. */
 const visible = (text: string): string =>

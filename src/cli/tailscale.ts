@@ -1,10 +1,8 @@
 import { parseArgs } from 'node:util'
-import { readSettings, type Settings } from '../config/settings.ts'
 import { GatewayError } from '../core/errors.ts'
 import { notApproved, type Obstacle } from '../formats/tailscale-obstacles.ts'
-import { ownExecutable } from '../lib/build.ts'
-import { findService } from '../release/service.ts'
 import type { CliCommand, World } from './command.ts'
+import { tailnetGateway } from './tailscale-gateway.ts'
 import { policySnippet } from './tailscale-policy.ts'
 import { change, type Look, look, type Tailscale } from './tailscale-program.ts'
 import { type Hosted, isOccupied, reportOf, type ServiceReport, stateSentence } from './tailscale-report.ts'
@@ -74,29 +72,12 @@ function serviceName(text: string): string | undefined {
 
 type Wanted = Pick<Task, 'waitMs' | 'json'> & { readonly service: string }
 
-/** The settings are those of the service of this machine, where there is one. @throws GatewayError invalid_config */
+/** @throws GatewayError invalid_config */
 async function taskOf(world: World, { service, ...wanted }: Wanted): Promise<Task> {
-  const { env, clock } = world
-  const unit = await findService(ownExecutable, { env, clock })
-  const { settings, problems } = readSettings((await unit?.environment()) ?? env)
+  const { problems, ...gateway } = await tailnetGateway(world, service)
   const wrong = problems.find(({ severity, file }) => severity === 'error' && /LISTEN|BASE_URL/.test(file))
   if (wrong !== undefined) throw new GatewayError('invalid_config', `${wrong.file} ${wrong.what}`, { hint: wrong.hint })
-  return {
-    world,
-    tailscale: { env, clock, service, tag: 'tag:tailops' },
-    hosted: { service, target: targetOf(settings), settings, place: placeOf(unit?.unit) },
-    ...wanted,
-  }
-}
-
-const placeOf = (unit: string | undefined): string =>
-  unit === undefined
-    ? 'in the environment of tailops serve'
-    : `in /etc/tailops/tailops.env, then: systemctl restart ${unit}`
-
-function targetOf({ listen: { host, port } }: Settings): string {
-  const asked = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `http://${asked.includes(':') ? `[${asked}]` : asked}:${port}`
+  return { world, ...gateway, ...wanted }
 }
 
 async function status(task: Task): Promise<number> {

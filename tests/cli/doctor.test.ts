@@ -1,5 +1,5 @@
-import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createPlainServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,10 +11,13 @@ import type { Finding } from '../../src/cli/doctor-finding.ts'
 import { portFindings } from '../../src/cli/doctor-port.ts'
 import { tailscaleFindings } from '../../src/cli/doctor-tailscale.ts'
 import { targetFindings } from '../../src/cli/doctor-targets.ts'
+import { tailnetGateway } from '../../src/cli/tailscale-gateway.ts'
 import { loadTargets } from '../../src/config/load.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { tools } from '../../src/tools/index.ts'
 import { CliWorld } from '../state/cli-world.ts'
+import type { TailscaleState } from '../support/tailscale-state.ts'
+import { TailscaleWorld } from '../support/tailscale-world.ts'
 
 setDefaultTimeout(30_000)
 
@@ -227,30 +230,49 @@ test('the port is free, ours, or another program has it', async () => {
   }
 })
 
-test('Tailscale is looked at only where it is there', async () => {
-  expect(await tailscaleFindings(join(folder, 'none.sock'))).toEqual([])
-  mkdirSync(join(folder, 'ts'))
-  const socket = join(folder, 'ts', 'tailscaled.sock')
-  const replies = {
-    status: { BackendState: 'Running' } as object,
-    serve: { Services: { 'svc:tailops': {} } } as object | null,
-  }
-  const server = createServer((request, reply) => {
-    reply.end(JSON.stringify(request.url === '/localapi/v0/status' ? replies.status : replies.serve))
+describe('Tailscale', () => {
+  const ours = { services: { 'svc:tailops': 'http://127.0.0.1:8080' }, advertised: ['svc:tailops'] }
+  const url = 'https://tailops.tail1234.ts.net'
+
+  test.each<[string, Partial<TailscaleState>, string, string[]]>([
+    [
+      'runs, and has no service: that may be meant so',
+      { tags: [] },
+      '',
+      ['ok Tailscale runs, and does not serve svc:tailops'],
+    ],
+    ['serves the gateway', ours, url, ['ok svc:tailops is served: https://tailops.tail1234.ts.net']],
+    [
+      'serves the gateway under a name that it refuses',
+      ours,
+      '',
+      ['ok svc:tailops is served', 'warning requests for https://tailops.tail1234.ts.net are refused until TAILOPS_'],
+    ],
+    ['is drained', { ...ours, advertised: [] }, url, ['warning svc:tailops is drained']],
+    [
+      'waits for approval',
+      { ...ours, approveAfter: -1 },
+      url,
+      ['problem svc:tailops is configured on this machine, and'],
+    ],
+    ['lost the service that clients know', {}, url, ['problem svc:tailops is not configured']],
+    ['is logged out', { backend: 'NeedsLogin' }, '', ['warning this machine is not logged in']],
+    ['is logged out, and clients need it', { backend: 'NeedsLogin' }, url, ['problem this machine is not logged in']],
+    ['does not run', { running: false }, '', ['warning tailscaled does not run']],
+  ])('%s', async (_, state, baseUrl, expected) => {
+    using machine = new TailscaleWorld(state)
+    machine.env = baseUrl === '' ? {} : { TAILOPS_BASE_URL: baseUrl }
+    const found = await tailscaleFindings(await tailnetGateway(machine.world, 'svc:tailops'))
+    expect(found.map(({ level, what }) => `${level} ${what}`)).toEqual(
+      expected.map((line) => expect.stringContaining(line)),
+    )
   })
-  await new Promise<void>((resolve) => server.listen(socket, resolve))
-  try {
-    const told = async () => (await tailscaleFindings(socket)).map(({ level, what }) => `${level} ${what}`)
-    expect(await told()).toEqual(['ok Tailscale runs', 'ok Tailscale serves svc:tailops'])
-    replies.serve = null
-    expect(await told()).toEqual(['ok Tailscale runs', 'warning Tailscale serves nothing'])
-    replies.status = { BackendState: 'NeedsLogin' }
-    expect(await told()).toEqual(['problem Tailscale is not up: NeedsLogin'])
-    replies.status = {}
-    expect((await told())[0]).toStartWith('warning Tailscale is not measured')
-  } finally {
-    server.close()
-  }
+
+  test('is not there: nothing is said', async () => {
+    using machine = new TailscaleWorld()
+    machine.uninstall()
+    expect(await tailscaleFindings(await tailnetGateway(machine.world, 'svc:tailops'))).toEqual([])
+  })
 })
 
 test('clocks of nodes are told as they were seen', () => {

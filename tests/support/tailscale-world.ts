@@ -42,7 +42,7 @@ export class TailscaleWorld {
   async run(...argv: readonly string[]): Promise<number> {
     this.out = ''
     this.err = ''
-    return await tailscale.run(argv, this.#world())
+    return await tailscale.run(argv, this.world)
   }
 
   /** What the command prints with --json. */
@@ -71,7 +71,8 @@ export class TailscaleWorld {
     return join(this.#dir, 'state.json')
   }
 
-  #world(): World {
+  /** What a command sees of the machine. */
+  get world(): World {
     const unused = (): never => {
       throw new TypeError('tailops tailscale needs no gateway and no state')
     }
