@@ -66,6 +66,17 @@ ls: cannot access '/var/lib/tailops-install': No such file or directory
   )
 
   test(
+    'doctor, run by root, looks at the service, and says how its state is looked at',
+    turn(async (machine) => {
+      const { text } = await machine.around('tailops doctor')
+      expect(text).toContain('a gateway answers at 127.0.0.1:8080')
+      const [asService = ''] = /systemd-run .* tailops doctor$/m.exec(text) ?? []
+      const ended = await machine.around(asService)
+      expect(ended).toMatchObject({ code: 0, text: expect.stringContaining('local answers') })
+    }),
+  )
+
+  test(
     'it is reloaded and starts again after it was killed',
     turn(async (machine) => {
       machine.run('systemctl', 'reload', 'tailops')
