@@ -47,6 +47,8 @@ const conditionsReply = z.object({
 export async function moveNeeds(context: Reader, move: Move): Promise<MoveNeeds> {
   const { guest, config, to } = move
   const cannot = `cannot migrate ${guest.title} to ${to}`
+  if (guest.isManaged && move.storage !== undefined)
+    throw refusal(`${cannot}: its HA manager names no other storage`, 'leave storage out, or take it out of HA first')
   const conditions = guest.kind === 'qemu' ? await requireConditions(context, move, cannot) : undefined
   if (guest.kind === 'lxc') requireNoBindMounts(guestDisks(config), cannot)
   const there = await storagesOf(context, to)

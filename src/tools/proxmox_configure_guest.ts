@@ -58,7 +58,7 @@ export default defineTool({
     const keys = changes.map(({ key }) => key).join(', ')
     const bodies = configBodies(changes, config['digest'])
     return {
-      summary: `change ${keys} of ${name} (${kind} ${vmid} on ${node} of ${context.target.id})${effectOf(changes, waiting)}`,
+      summary: `change ${changes.map(inShort).join(', ')} of ${name} (${kind} ${vmid} on ${node} of ${context.target.id})${effectOf(changes, waiting)}`,
       basis: {
         ...basis,
         digest: config['digest'] ?? '',
@@ -113,6 +113,13 @@ function effectOf(changes: readonly ConfigChange[], waiting: readonly ConfigChan
 
 const line = ({ key, before, after }: ConfigChange, waits: boolean): string =>
   `${key}: ${told(before, 'not set')} → ${told(after, 'deleted')}${waits ? ' (at its next start)' : ''}`
+
+/** `cores 4 → 8`; of what takes more room than that, its key. */
+function inShort(change: ConfigChange): string {
+  const { key, before = 'unset', after = 'unset' } = change
+  const values = `${key} ${oneLine(before)} → ${oneLine(after)}`
+  return values.length > 60 ? key : values
+}
 
 const told = (value: string | undefined, nothing: string): string =>
   value === undefined ? `(${nothing})` : oneLine(value, 400)

@@ -46,8 +46,8 @@ export default defineTool({
     const backups = remains.backups.reduce((sum, { count }) => sum + count, 0)
     const names = snapshots.map((snapshot) => snapshot.name)
     const size = own.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0)
-    const what = `${own.length} disks (${sizeText(size)}) and ${names.length} snapshots`
-    const left = backups === 0 ? 'no backup of it is known' : `${backups} backups stay`
+    const what = `${counted(own.length, 'disk')} (${sizeText(size)}) and ${counted(names.length, 'snapshot')}`
+    const left = backups === 0 ? 'no backup of it is known' : `left: ${counted(backups, 'backup')}`
     return {
       summary: `delete ${name} (${kind} ${vmid} on ${node} of ${context.target.id}) with ${what} for ever; ${left}`,
       basis: {
@@ -114,6 +114,9 @@ async function requireNoClones(
   )
 }
 
+const counted = (count: number, what: string): string =>
+  `${count === 0 ? 'no' : count} ${what}${count === 1 ? '' : 's'}`
+
 interface Seen {
   readonly guest: GuestNow
   readonly disks: readonly GuestDisk[]
@@ -134,7 +137,7 @@ function previewOf({ guest, disks, own, names, remains, clones }: Seen, now: Dat
       ...kept.map(diskTitle),
       ...remains.backups.map(
         ({ storage, count, newest }) =>
-          `${count} backups on ${storage}, the newest of ${ageOf(new Date(newest * 1000), now)}`,
+          `${counted(count, 'backup')} on ${storage}, the newest ${ageOf(new Date(newest * 1000), now)} old`,
       ),
     ]),
     ...list('taken out of', remains.namedBy),

@@ -69,7 +69,7 @@ const isUp = ({ guest }: Move): boolean => guest.status !== 'stopped'
 function howOf(move: Move, { copied }: MoveNeeds): string {
   const { kind, isManaged } = move.guest
   const live = kind === 'qemu' ? 'it goes on running' : 'it is shut down, and started there'
-  const disks = copied.length === 0 ? '' : `, ${copied.length} disks are copied`
+  const disks = copied.length === 0 ? '' : `; copied: ${copied.map(({ key }) => key).join(', ')}`
   return `${isUp(move) ? live : 'it is stopped'}${disks}${isManaged ? '; its HA manager carries it out' : ''}`
 }
 

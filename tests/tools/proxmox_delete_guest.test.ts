@@ -95,11 +95,11 @@ const remove = (name: string, more = {}) => world.ask('proxmox_delete_guest', { 
 test('a plan shows what is lost, what stays and what else names the guest', async () => {
   const said = told(await remove('old', { dryRun: true }))
   expect(said).toContain(
-    'delete old (lxc 101 on pve1 of home) with 2 disks (8G) and 1 snapshots for ever; 1 backups stay',
+    'delete old (lxc 101 on pve1 of home) with 2 disks (8G) and 1 snapshot for ever; left: 1 backup',
   )
   const lost = 'lost:\\n  rootfs zfs:subvol-101-disk-0 (8G)\\n  unused0 zfs:subvol-101-disk-1\\n  snapshot before'
   expect(said).toContain(lost)
-  expect(said).toContain('stays:\\n  mp0 /srv/media\\n  1 backups on nas, the newest of ')
+  expect(said).toContain('stays:\\n  mp0 /srv/media\\n  1 backup on nas, the newest ')
   expect(said).toContain('taken out of:\\n  backup job nightly\\n  replication 101-0 to pve3')
   expect(said).not.toContain('not looked at')
   expect(done()).toEqual([])

@@ -96,7 +96,7 @@ describe('a guest is on another node', () => {
 
   test('with its local disks, which are copied', async () => {
     const said = told(await migrate('big', 'pve3', {}, { dryRun: true }))
-    expect(said).toContain('it goes on running, 1 disks are copied')
+    expect(said).toContain('it goes on running; copied: scsi0')
     expect(said).toContain('copied over the network: scsi0 thin:vm-201-disk-0 (20G)')
     expect(said).toMatch(/pve3 uses 3\d\.\d % of 64 GiB of memory/)
     expect(told(await migrate('big', 'pve3'))).toContain('"status":"done"')
@@ -109,7 +109,7 @@ describe('a guest is on another node', () => {
   })
 
   test('a stopped one, and one whose mount is everywhere', async () => {
-    expect(told(await migrate('calm', 'pve3'))).toContain('it is stopped, 1 disks are copied')
+    expect(told(await migrate('calm', 'pve3'))).toContain('it is stopped; copied: rootfs')
     expect(told(await migrate('everywhere', 'pve3'))).toContain('"status":"done"')
     expect(done()).toEqual(['migrated to pve3 102', 'migrated to pve3 104'])
   })
@@ -146,6 +146,11 @@ describe('nothing is done', () => {
     expect(await refusal(migrate('only', 'pve3', { storage: 'local' }))).toContain(
       'storage local takes no images there',
     )
+    expect(done()).toEqual([])
+  })
+
+  test('by its HA manager to another storage, which it cannot say', async () => {
+    expect(await refusal(migrate('kept', 'pve2', { storage: 'ceph' }))).toContain('names no other storage')
     expect(done()).toEqual([])
   })
 
