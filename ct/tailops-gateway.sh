@@ -57,7 +57,7 @@ main() {
   check_host
   settings
   exec 9>/run/lock/tailops-gateway.lock
-  flock -n 9 || fail 1 'another run of this script has not ended' 'wait for it'
+  flock -w 3 9 || fail 1 'another run of this script has not ended' 'wait for it'
   trap finish EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
@@ -140,8 +140,10 @@ check_quorum() {
   grep -Eq '^Quorate: *Yes' <<<"$status" || fail 210 'the cluster has no quorum' 'pvecm status tells which nodes are missing'
 }
 
-# whole PROGRAM…: to its end, also when somebody presses Ctrl-C or closes the terminal: half of it could not be undone.
-whole() { setsid -w "$@" </dev/null 9>&-; }
+# whole PROGRAM…: to its end, also when somebody presses Ctrl-C or closes the terminal: half of it could not be undone. Were
+# this script killed, its lock would be held until then.
+# shellcheck disable=SC2016
+whole() { setsid -w bash -c '"$@" 9>&-; exit $?' bash "$@" </dev/null; }
 
 # again PROGRAM…: three times at most.
 again() { "$@" || { sleep 1 && "$@"; } || { sleep 1 && "$@"; }; }
