@@ -13,7 +13,7 @@ const say = (text: string): void => void parts.push(text)
 
 async function ask({ call }: DemoSession, name: string, args: Readonly<Record<string, unknown>>): Promise<string> {
   const answer = await call(name, args)
-  say(`\`\`\`\n→ ${name} ${JSON.stringify(args)}\n${pretty(answer)}\n\`\`\``)
+  say(`\`\`\`transcript\n→ ${name} ${JSON.stringify(args)}\n${pretty(answer)}\n\`\`\``)
   return answer
 }
 
@@ -32,7 +32,9 @@ function field(answer: string, name: string): string {
 async function approved(session: DemoSession, name: string, args: Readonly<Record<string, unknown>>): Promise<string> {
   const approval = field(await ask(session, name, args), 'approval')
   const shown = await session.approve(approval)
-  say(`A person, in a shell on the gateway:\n\n\`\`\`\n$ tailops approvals approve ${approval}\n${tidy(shown)}\n\`\`\``)
+  say(
+    `A person, in a shell on the gateway:\n\n\`\`\`transcript\n$ tailops approvals approve ${approval}\n${tidy(shown)}\n\`\`\``,
+  )
   return ask(session, name, { ...args, approval })
 }
 

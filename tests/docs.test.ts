@@ -196,7 +196,7 @@ describe('names', () => {
     const names = (line: string) => line.match(/\b[a-z]+(?:_[a-z0-9]+)+\b/g) ?? []
     const code = (page: (typeof pages)[number]) => [
       ...page.spans,
-      ...page.blocks.filter(({ language }) => language !== 'yaml').map(({ text }) => text),
+      ...page.blocks.filter(({ language }) => !['yaml', 'transcript'].includes(language)).map(({ text }) => text),
     ]
     expect(
       wrong((page) =>

@@ -38,6 +38,8 @@ export interface ClustersWorld {
 
 export interface ClustersOptions extends Pick<StandInOptions, 'clusters'> {
   readonly policy?: Policy
+  /** One on which time passes as fast as it can, when left out. */
+  readonly clock?: Clock
   /** What must be true of guests after a change with `snapshot_first`; the gateway asks. */
   readonly probes?: readonly GuestProbe[]
   /** More of the clusters as targets. */
@@ -61,6 +63,7 @@ const everything: Policy = { rules: [{ id: 'all', effect: 'allow' }] }
 export async function openClustersWorld({
   clusters,
   policy = everything,
+  clock: given,
   probes,
   target: more,
   carriers = [],
@@ -71,7 +74,7 @@ export async function openClustersWorld({
   limitsEndAfterMs = 20_000,
 }: ClustersOptions): Promise<ClustersWorld> {
   // The API's own delay of three seconds passes at once as well.
-  const clock = hastyClock(new Date(), 3500, limitsEndAfterMs)
+  const clock = given ?? hastyClock(new Date(), 3500, limitsEndAfterMs)
   const standIn = running ?? (await openStandIn({ clusters, clock }))
   const dir = stateDir ?? mkdtempSync(join(tmpdir(), 'tailops-clusters-'))
   const log = logger('error', () => undefined, clock.now)

@@ -45,9 +45,11 @@ export function linksOf({ prose }: Page): readonly string[] {
   return [...markdown, ...html].map(([, target = '']) => target)
 }
 
-/** All code of a page, line by line; lines that end with a backslash are joined with their next. */
+/** All code of a page but for what was recorded, line by line; lines that end with a backslash are joined with their next. */
 export const codeLines = ({ blocks, spans }: Page): readonly string[] => [
-  ...blocks.flatMap(({ text }) => text.replaceAll(/\\\n\s*/g, ' ').split('\n')),
+  ...blocks
+    .filter(({ language }) => language !== 'transcript')
+    .flatMap(({ text }) => text.replaceAll(/\\\n\s*/g, ' ').split('\n')),
   ...spans,
 ]
 
