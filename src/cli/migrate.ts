@@ -110,13 +110,27 @@ function tell({ terminal }: World, { made, rows, problems, out, json }: Told): v
   terminal.out(visible(reportText(rows)))
   for (const problem of problems) terminal.out(`${visible(severityLine(problem))}\n`)
   terminal.out(`${made.targetIds.length} target${made.targetIds.length === 1 ? '' : 's'}: ${counts}\n`)
-  if (out !== undefined) terminal.out(nextSteps(out))
+  terminal.out(out === undefined ? 'nothing was written\n' : nextSteps(out, made.keys.size > 0))
 }
 
-const nextSteps = (out: string): string => `written to ${out}: targets.yaml, tailops.env (secrets), report.txt
-check it:  set -a; . ${out}/tailops.env; set +a; tailops validate-config ${out}/targets.yaml
-use it:    copy them to /etc/tailops; make tokens with tailops token mint; tailops doctor looks at the rest
-`
+/** What to do with what was written, as commands to copy. */
+function nextSteps(out: string, hasKeys: boolean): string {
+  const from = quoted(out)
+  const indent = ' '.repeat(11)
+  const keys = `cp -r ${from}/keys /etc/tailops/; chown -R tailops: /etc/tailops/keys`
+  return [
+    `written to ${out}: targets.yaml, tailops.env (secrets)${hasKeys ? ', keys/' : ''}, report.txt`,
+    `check it:  set -a; . ${from}/tailops.env; set +a; tailops validate-config ${from}/targets.yaml`,
+    `use it:    install -m 0640 -g tailops ${from}/targets.yaml /etc/tailops/`,
+    `${indent}install -m 0600 ${from}/tailops.env /etc/tailops/`,
+    ...(hasKeys ? [`${indent}${keys}`] : []),
+    `${indent}systemctl restart tailops; tailops doctor`,
+    'What is in /etc/tailops is replaced. Old tokens are not accepted: tailops token mint makes new ones.\n',
+  ].join('\n')
+}
+
+/** As a shell reads it. */
+const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
 
 /** What could move the cursor or hide text is shown as its code; lines stay lines. */
 const visible = (text: string): string =>

@@ -49,6 +49,7 @@ test('a folder becomes targets.yaml, an environment file and a report, which pas
   expect(cli.out).toContain('config/policy.yaml: rules[0]')
   for (const name of ['lost', 'loop']) expect(cli.out).toContain(`dropped  ${name}.yaml: all of it`)
   expect(cli.out).toContain(`written to ${out}`)
+  expect(cli.out).toContain(`install -m 0600 ${out}/tailops.env /etc/tailops/\n`)
 
   const lines = readEnvText(readFileSync(join(out, 'tailops.env'), 'utf8'))
   const env = Object.fromEntries(lines.flatMap((line) => ('name' in line ? [[line.name, line.value]] : [])))
