@@ -34,7 +34,10 @@ export async function remainsOf(context: Reader, guest: GuestNow): Promise<Remai
   const sid = `${kind === 'lxc' ? 'ct' : 'vm'}:${vmid}`
   const places = cluster.storages.filter((row) => row.node === node && row.content.includes('backup'))
   const listed = await Promise.all(
-    places.map(async ({ storage }) => ({ storage, all: await volumesOn(context, guest, storage, 'backup') })),
+    places.map(async ({ storage }) => ({
+      storage,
+      all: await volumesOn(context, guest, storage, `?content=backup&vmid=${vmid}`),
+    })),
   )
   const [jobs, replication, ha] = await Promise.all([
     askOrWhy(context, '/cluster/backup', jobsReply),
@@ -79,10 +82,10 @@ export async function linkedClones(
     .map(({ vmid, volid }) => `${vmid ?? 'unknown'} (${volid})`)
 }
 
-const volumesOn = (context: Reader, { node }: GuestNow, storage: string, content?: string) =>
+const volumesOn = (context: Reader, { node }: GuestNow, storage: string, query = '') =>
   askOrWhy(
     context,
-    `/nodes/${encodeURIComponent(node)}/storage/${encodeURIComponent(storage)}/content${content === undefined ? '' : `?content=${content}`}`,
+    `/nodes/${encodeURIComponent(node)}/storage/${encodeURIComponent(storage)}/content${query}`,
     volumesReply,
   )
 
