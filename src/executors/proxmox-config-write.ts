@@ -40,6 +40,17 @@ export function judgeWrite(
   return isSo ? 'as wanted' : 'changed'
 }
 
+/** The parameters of a body as the API takes them. */
+export function valuesOf(body: unknown): Readonly<Record<string, string>> {
+  const given = typeof body === 'object' && body !== null ? Object.entries(body) : []
+  return Object.fromEntries(
+    given.flatMap(([key, value]) => {
+      const text = textOf(value ?? undefined)
+      return text === undefined ? [] : [[key, text]]
+    }),
+  )
+}
+
 function textOf(value: unknown): string | undefined {
   if (value === undefined) return undefined
   return typeof value === 'boolean' ? String(Number(value)) : String(value)

@@ -6,7 +6,8 @@ import { type TaskRow, taskEnd, tasksReply } from '../formats/proxmox-tasks.ts'
 import { parseUpid } from '../formats/proxmox-upid.ts'
 import { parseJson } from '../lib/json.ts'
 import type { Patience } from './proxmox-api.ts'
-import { type ConfigWrite, configWrite, judgeWrite } from './proxmox-config-write.ts'
+import { type Answer, type Evidence, evidenceOf } from './proxmox-evidence.ts'
+import { outcomeOf } from './proxmox-outcome.ts'
 import { isGoodEnd, lookAtTask, type TaskReading } from './proxmox-task.ts'
 import { type ExpectedTask, expectedTask } from './proxmox-task-types.ts'
 
@@ -25,9 +26,9 @@ export async function reconcileOnProxmox(reading: TaskReading, request: Request,
   try {
     if (sent.ref !== undefined) return await byTask(search, sent.ref)
     const expected = expectedTask(request)
-    const write = configWrite(request)
-    if (expected !== undefined) return await bySearch(search, expected, write)
-    if (write !== undefined) return await byConfig(search, write)
+    const evidence = evidenceOf(request)
+    if (expected !== undefined) return await bySearch(search, expected, evidence)
+    if (evidence !== undefined) return await byState(search, evidence, { why: 'no task tells of it', aheadMs: 0 })
     return unknown(`Proxmox keeps no account of ${request.method} ${request.path}: look at it`)
   } catch (error) {
     return unknown(`the cluster cannot be asked: ${GatewayError.from(error).message}`)
@@ -85,7 +86,7 @@ function byRow(row: TaskRow): Reconciled | undefined {
 }
 
 /** Looks for a task of ours that this write would have started, until none can begin any more. */
-async function bySearch(search: Search, expected: ExpectedTask, write: ConfigWrite | undefined): Promise<Reconciled> {
+async function bySearch(search: Search, expected: ExpectedTask, evidence: Evidence | undefined): Promise<Reconciled> {
   const { clock } = search.reading
   for (;;) {
     const listed = await list(search, listPath(search.sent, expected))
@@ -97,10 +98,10 @@ async function bySearch(search: Search, expected: ExpectedTask, write: ConfigWri
     if (listed === undefined) return unknown(`the tasks of node ${expected.node} cannot be read`)
     if (Math.abs(listed.aheadMs) > daySeconds * 500) return unknown(`the clock of ${expected.node} is not that of here`)
     const waited = clock.now().getTime() - search.sent.at.getTime()
-    if (expected.power === undefined && write === undefined)
-      return unknown(`${none(expected)}, and nothing else tells whether it was done`)
     if (waited >= maySettleMs)
-      return write === undefined ? byGuest(search, expected) : byConfig(search, write, none(expected))
+      return evidence === undefined
+        ? unknown(`${none(expected)}, and nothing else tells whether it was done: look at the guest`)
+        : byState(search, evidence, { why: none(expected), aheadMs: listed.aheadMs })
     await clock.sleep(Math.min(lookEveryMs, maySettleMs - waited))
   }
 }
@@ -144,50 +145,47 @@ function ours({ reading, sent }: Search, expected: ExpectedTask, listed: Listed 
   })
 }
 
-const guestReply = z.object({ data: z.object({ status: z.string(), uptime: z.coerce.number().optional() }) })
-
-/** No task began: the guest itself must agree that nothing was done. */
-async function byGuest({ reading, patience, sent }: Search, expected: ExpectedTask): Promise<Reconciled> {
-  const { action, guestPath } = expected.power ?? { action: '', guestPath: '' }
-  const reply = await reading.api.read(`${guestPath}/status/current`, patience)
-  const parsed = guestReply.safeParse(parseJson(reply.text))
-  if (reply.status !== 200 || !parsed.success) return unknown(`${none(expected)}, and the guest cannot be read`)
-  const { status, uptime = 0 } = parsed.data.data
-  const sinceSent = (reading.clock.now().getTime() - sent.at.getTime()) / 1000
-  if (!isUntouched(action, status, uptime - sinceSent)) return unknown(`${none(expected)}, yet the guest is ${status}`)
-  const errorOutput = `it was not done: ${none(expected)}, and ${expected.vmid} is ${status} as before`
-  return ended({ ok: false, status: 0, output: '', errorOutput, truncated: false })
+interface Searched {
+  /** What was looked for and not found. */
+  readonly why: string
+  /** What the clock of the node is ahead of ours. */
+  readonly aheadMs: number
 }
 
-const configReply = z.object({ data: z.record(z.string(), z.unknown()) })
-
-/** Its own configuration tells of a write that relied on it: unchanged until nothing can begin any more, it was not done. */
-async function byConfig(search: Search, write: ConfigWrite, why = 'no task tells of it'): Promise<Reconciled> {
-  const { reading, patience, sent } = search
+/** No task tells: the state of things must. As before once nothing can begin any more, it was not done. */
+async function byState(search: Search, evidence: Evidence, { why, aheadMs }: Searched): Promise<Reconciled> {
+  const { clock } = search.reading
+  const sentMs = search.sent.at.getTime()
   for (;;) {
-    const reply = await reading.api.read(write.configPath, patience)
-    const parsed = configReply.safeParse(parseJson(reply.text))
-    if (reply.status !== 200 || !parsed.success) return unknown(`${why}, and the configuration cannot be read`)
-    const found = judgeWrite(write, parsed.data.data)
-    const asWanted = { ok: true, status: 200, output: '{"data":null}', errorOutput: '', truncated: false }
-    if (found === 'as wanted') return ended(asWanted)
-    if (found === 'changed') return unknown(`${why}, and the configuration was changed otherwise meanwhile: look at it`)
-    const waited = reading.clock.now().getTime() - sent.at.getTime()
+    const answers: Answer[] = []
+    for (const path of evidence.paths) answers.push(await answerTo(search, path))
+    const nowMs = clock.now().getTime()
+    const times = { sent: (sentMs + aheadMs) / 1000, now: (nowMs + aheadMs) / 1000 }
+    const verdict = evidence.judge(answers, times)
+    if (typeof verdict === 'object') return unknown(`${why}, ${verdict.otherwise}: look at it`)
+    if (verdict === 'as wanted') return ended({ ...doneAtOnce, errorOutput: '' })
+    const waited = nowMs - sentMs
     if (waited >= maySettleMs)
       return ended({
-        ...asWanted,
+        ...doneAtOnce,
         ok: false,
         status: 0,
         output: '',
-        errorOutput: `it was not done: ${why}, and the configuration is as before`,
+        errorOutput: `it was not done: ${why}, and all is as before`,
       })
-    await reading.clock.sleep(Math.min(lookEveryMs, maySettleMs - waited))
+    await clock.sleep(Math.min(lookEveryMs, maySettleMs - waited))
   }
 }
 
-/** Whether the guest is as it would be without the action; `upBefore`: seconds that it ran before the action. */
-function isUntouched(action: string, status: string, upBefore: number): boolean {
-  if (action === 'start') return status === 'stopped'
-  if (action === 'stop' || action === 'shutdown') return status === 'running'
-  return (action === 'reboot' || action === 'reset') && status === 'running' && upBefore > clockToleranceMs / 1000
+const doneAtOnce = { ok: true, status: 200, output: '{"data":null}', truncated: false } as const
+
+/** What the API says of a guest, or of a snapshot of it, that is not there. */
+const notThere = /does not exist|unable to find configuration file|no such (vm|ct|guest)/i
+const dataReply = z.object({ data: z.unknown() })
+
+async function answerTo({ reading, patience }: Search, path: string): Promise<Answer> {
+  const reply = await reading.api.read(path, patience)
+  const { status, output, errorOutput } = outcomeOf(reply, { request: { method: 'GET', path }, asker: reading.asker })
+  const parsed = dataReply.safeParse(parseJson(output))
+  return { status, data: parsed.data?.data, gone: status === 500 && notThere.test(errorOutput) }
 }

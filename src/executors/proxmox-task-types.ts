@@ -7,8 +7,6 @@ export interface ExpectedTask {
   readonly types: readonly string[]
   /** The guest that it is about. */
   readonly vmid?: string | undefined
-  /** Of a power action whose guest can tell that it was not done. */
-  readonly power?: { readonly action: string; readonly guestPath: string } | undefined
 }
 
 type Row = readonly [method: Request['method'], below: RegExp, lxc: readonly string[], qemu: readonly string[]]
@@ -59,9 +57,7 @@ export function expectedTask({ method, path, body }: Request): ExpectedTask | un
   const row = onGuest.find(([verb, pattern]) => verb === method && pattern.test(below))
   const types = (kind === 'lxc' ? row?.[2] : row?.[3]) ?? []
   if (types.length === 0) return undefined
-  const action = /^status\/(start|stop|shutdown|reboot|reset)$/.exec(below)?.[1]
-  const power = action === undefined ? undefined : { action, guestPath: `/nodes/${node}/${kind}/${vmid}` }
-  return { node, types, vmid, power }
+  return { node, types, vmid }
 }
 
 /** The one guest that a body names. */
