@@ -35,6 +35,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
     { title: 'Size of a release', text: await releaseSizes() },
     { title: 'Start to ready', text: await startToReady(quick ? 3 : 10) },
   ],
+  install: async () => [{ title: 'Installing on a Proxmox VE host', text: await installInContainer(quick ? 1 : 5) }],
   soak: async () => [{ title: 'Memory over many calls', text: await soak(quick ? 20_000 : 200_000) }],
 }
 
