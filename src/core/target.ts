@@ -95,4 +95,16 @@ export interface Caller {
   /** `token:<id>`, `stdio:<uid>`, `cli:<uid>`. */
   readonly id: string
   readonly scopes: readonly Capability[]
+  /** What its proof says of it: roles are given by that. */
+  readonly proof?: CallerProof | undefined
+}
+
+/** How a caller showed who it is, and what is vouched for. */
+export interface CallerProof {
+  readonly kind: 'token' | 'oidc' | 'tailscale' | 'none'
+  /** `ada@example.org`; of a tagged machine its name. */
+  readonly login?: string | undefined
+  readonly groups: readonly string[]
+  /** Of a machine of the tailnet: `tag:ci`. */
+  readonly tags: readonly string[]
 }
