@@ -53,7 +53,8 @@ export async function findService(executable: string, systemd: Systemd): Promise
     },
     async tell(verb) {
       const { code, stderr } = await systemctl([verb, unit], systemd)
-      if (code === 0) return
+      // A unit that is stopped and that nothing wants is unloaded: it has no failures to reset, and that is an error.
+      if (code === 0 || verb === 'reset-failed') return
       throw new GatewayError('operation_failed', `systemctl ${verb} ${unit} failed: ${stderr.trim()}`, {
         hint: `journalctl -u ${unit} -n 50 tells more`,
       })

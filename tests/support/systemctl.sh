@@ -35,4 +35,8 @@ show)
 restart) stop; start ;;
 stop) stop ;;
 start) alive || start ;;
+reset-failed)
+  # A unit that has been stopped is not loaded any more, unless another one wants it.
+  alive || { echo "Failed to reset failed state of unit tailops.service: Unit tailops.service not loaded." >&2; exit 1; }
+  ;;
 esac
