@@ -66,6 +66,7 @@ const clusterYaml = ({ name, urls, tokenId, tokenSecret, services }: Demo['clust
       api_url: [${urls.map((url) => JSON.stringify(url)).join(', ')}]
       token_id: ${JSON.stringify(tokenId)}
       token_secret: ${JSON.stringify(tokenSecret)}
+    defaults: { node: ${JSON.stringify(name === 'home' ? 'cedar' : 'oslo')}, storage: local-zfs, bridge: vmbr0 }
     discovery: { interval: 30, health_interval: 10, capabilities: [proxmox:read] }
     probes:
 ${[...services].map(([vmid, url]) => `      "${vmid}": { http: ${JSON.stringify(url)}, within: 10 }\n`).join('')}\

@@ -1,4 +1,3 @@
-import type { TargetPlan } from '../core/plan.ts'
 import type { Job } from '../core/ports.ts'
 import { type Clock, within } from '../lib/clock.ts'
 import { type KeyedLock, keyedLock } from '../lib/keyed-lock.ts'
@@ -22,8 +21,8 @@ export interface Jobs {
   cancel(id: string): boolean
   /** Resolves when the job has ended, or the time is over. */
   settled(id: string, withinMs: number, signal: AbortSignal): Promise<void>
-  /** Lets a job outlive its request, and gives the request's answer: `running`. */
-  goOn(id: string, plans: readonly TargetPlan[]): ChangeResult
+  /** Lets a job outlive its request. */
+  goOn(id: string): void
   /** Performs changes on the same target one after the other. */
   readonly turns: KeyedLock
   /** Resolves when no job runs any more. */
@@ -63,10 +62,7 @@ export function openJobs(clock: Clock): Jobs {
       if (job === undefined) return
       await within({ clock, ms: withinMs, signal }, job.end.then(ignore, ignore))
     },
-    goOn(id, plans) {
-      jobs.get(id)?.detach.abort()
-      return runningAnswer(id, plans)
-    },
+    goOn: (id) => jobs.get(id)?.detach.abort(),
     async idle() {
       while (jobs.size > 0) await Promise.allSettled([...jobs.values()].map(({ end }) => end))
     },
@@ -82,21 +78,6 @@ interface RunningJob {
 }
 
 const ignore = () => undefined
-
-function runningAnswer(id: string, plans: readonly TargetPlan[]): ChangeResult {
-  const targets = plans.map(({ target, plan }) => ({
-    target,
-    status: 'running' as const,
-    steps: stepReports(plan, []),
-  }))
-  return changeResult({
-    call: id,
-    plans,
-    targets,
-    status: 'running',
-    hint: `get_job with job: ${id} waits for its end`,
-  })
-}
 
 /** How a journalled change stands, as the answer of a call. */
 export function answerOf(job: Job): ChangeResult {

@@ -44,7 +44,7 @@ export interface Intent {
   readonly notTemplates?: string | undefined
 }
 
-type Reader = Pick<Context, 'read' | 'target'>
+type Reader = Pick<Context, 'read' | 'target'> & Partial<Pick<Context, 'remembered'>>
 
 /**
  * The guest that a caller means, ready to be changed.
@@ -52,9 +52,19 @@ type Reader = Pick<Context, 'read' | 'target'>
  */
 export async function guestNow(context: Reader, wanted: string, intent: Intent): Promise<GuestNow> {
   const cluster = clusterResources(await askProxmox(context, '/cluster/resources', resourcesReply))
-  const found = guestNamed(cluster.guests, wanted, context.target.id)
+  const found = guestNamed(withNames(cluster.guests, context), wanted, context.target.id)
   requireNode(found, intent.to, cluster.nodes)
   return { ...(await statusNow(context, found, intent)), cluster }
+}
+
+/** What a node that is offline leaves in the list has no name: the last known one says which guest is meant. */
+function withNames(guests: readonly GuestRow[], { remembered, target }: Reader): readonly GuestRow[] {
+  if (remembered === undefined || guests.every(({ name }) => name !== undefined)) return guests
+  const names = new Map(remembered().resources.map(({ id, facts }) => [id, facts['name']]))
+  return guests.map((guest) => {
+    const known = names.get(`pve:${target.id}/${guest.vmid}`)
+    return guest.name === undefined && typeof known === 'string' ? { ...guest, name: known } : guest
+  })
 }
 
 /** The list may be 10 s old: the guest's own node is asked. */
