@@ -169,5 +169,7 @@ async function perform(
   )
   const ended = await within({ clock: gateway.clock, ms: answerWithinMs, signal: request.signal }, running)
   if (ended !== undefined) return ended
-  return request.signal.aborted ? running : gateway.jobs.goOn(record.call, plans)
+  if (request.signal.aborted) return running
+  gateway.jobs.goOn(record.call)
+  return answerOf(gateway.journal.find(record.call) ?? { ...job, steps: [] })
 }
