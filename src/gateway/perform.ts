@@ -1,3 +1,4 @@
+import { inWords } from '../core/brake.ts'
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
 import type { CallStatus } from '../core/ports.ts'
@@ -59,7 +60,7 @@ function touched(performance: Performance, { target, plan: { restorePoint } }: T
 
 async function performTargets(performance: Performance, begun: () => void): Promise<ChangeResult> {
   const { request, plans, record } = performance
-  const stale = await changedWorld(performance)
+  const stale = frozenMeanwhile(performance) ?? (await changedWorld(performance)) ?? frozenMeanwhile(performance)
   if (stale !== undefined) return notBegun(performance, stale)
   begun()
   const size = request.batch?.size ?? 1
@@ -80,6 +81,12 @@ async function performTargets(performance: Performance, begun: () => void): Prom
     targets,
     hint: joined(hintOf(targets), restorePointHint(plans, targets)),
   })
+}
+
+/** A change that waited for its turn has not begun: a freeze holds it, too. */
+function frozenMeanwhile({ gateway, journalled }: Performance): string | undefined {
+  const freeze = journalled ? gateway.brake.frozen() : undefined
+  return freeze && `the gateway is frozen ${inWords(freeze)}; tailops unfreeze ends it`
 }
 
 /** The basis, read again just before performing: undefined when the world is still the one that was planned for. */
