@@ -16,19 +16,12 @@ import { tellFleet } from './tell-fleet.ts'
 
 /** Reads the basis again, performs target by target in batches, and writes the end into journal and audit. Never throws. */
 export async function performChange(performance: Performance): Promise<ChangeResult> {
-  let ended = async (): Promise<void> => undefined
-  const begun = () => {
-    ended = tellFleet(performance)
-  }
-  const result = await inTurn(performance, begun).catch((error: unknown) =>
-    broken(performance, GatewayError.from(error)),
-  )
+  const result = await inTurn(performance).catch((error: unknown) => broken(performance, GatewayError.from(error)))
   const { gateway, record, journalled } = performance
   try {
     if (journalled)
       gateway.journal.finish(record.call, { status: result.status, at: gateway.clock.now(), result: plainJson(result) })
     await record.finished(result.status, failureOf(result))
-    await ended()
     return result
   } catch (error) {
     gateway.log.error('the end of a change could not be recorded', {
@@ -44,9 +37,9 @@ export async function performChange(performance: Performance): Promise<ChangeRes
 }
 
 /** Changes on one target are performed one after the other: none acts on a world that another is changing. */
-function inTurn(performance: Performance, begun: () => void): Promise<ChangeResult> {
+function inTurn(performance: Performance): Promise<ChangeResult> {
   const { gateway, plans, journalled } = performance
-  const perform = () => performTargets(performance, begun)
+  const perform = () => performTargets(performance)
   return journalled
     ? gateway.jobs.turns.hold([...new Set(plans.flatMap((plan) => touched(performance, plan)))], perform)
     : perform()
@@ -58,11 +51,19 @@ function touched(performance: Performance, { target, plan: { restorePoint } }: T
   return restorePoint === undefined ? [own] : [own, restorePoint.cluster]
 }
 
-async function performTargets(performance: Performance, begun: () => void): Promise<ChangeResult> {
-  const { request, plans, record } = performance
+async function performTargets(performance: Performance): Promise<ChangeResult> {
   const stale = frozenMeanwhile(performance) ?? (await changedWorld(performance)) ?? frozenMeanwhile(performance)
   if (stale !== undefined) return notBegun(performance, stale)
-  begun()
+  const ended = tellFleet(performance)
+  try {
+    return await performAll(performance)
+  } finally {
+    await ended()
+  }
+}
+
+async function performAll(performance: Performance): Promise<ChangeResult> {
+  const { request, plans, record } = performance
   const size = request.batch?.size ?? 1
   const maxFailures = request.batch?.max_failures ?? 1
   const changes: TargetChange[] = []
