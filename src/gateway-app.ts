@@ -5,6 +5,7 @@ import type { App } from './cli/command.ts'
 import { loadTargets } from './config/load.ts'
 import { severityLine } from './config/problem.ts'
 import { defaultConfigPath, type Settings } from './config/settings.ts'
+import { inWords } from './core/brake.ts'
 import { capabilities } from './core/capability.ts'
 import { GatewayError } from './core/errors.ts'
 import { defaultPolicy } from './core/policy.ts'
@@ -54,8 +55,10 @@ export interface OpenApp extends App {
   watch(): void
 }
 
-/** @throws GatewayError invalid_config */
+/** SIGUSR2 freezes from here on; SIGUSR1 belongs to the debugger of Node and Bun. @throws GatewayError invalid_config */
 export async function openApp(parts: Parts): Promise<OpenApp> {
+  const onFreeze = () => freezeBy(parts, 'signal:SIGUSR2')
+  parts.process.on('SIGUSR2', onFreeze)
   let listener: Listener | undefined
   const onNews: OpenApp['onNews'] = (given) => {
     listener = given
@@ -94,7 +97,10 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
     stdioCaller: () => stdioCaller(parts),
     callTool: (tool, args) => callTool(mcp(), tool, { args, caller, signal }),
     serveHttp: () => serveUntilStopped(parts, service, onNews),
-    close: () => current().close(),
+    async close() {
+      await current().close()
+      parts.process.off('SIGUSR2', onFreeze)
+    },
   }
 }
 
@@ -131,13 +137,30 @@ function reloadable(load: () => Loaded, log: Logger): Reloadable {
 async function serveUntilStopped(parts: Parts, { current, reload, watch }: Reloadable, onNews: OpenApp['onNews']) {
   const { process, state, log, settings } = parts
   const { listen: address, baseUrl, authMode } = settings
-  const { audit, tokens } = state
+  const { audit, brake, tokens } = state
   const ready = () => audit.writable()
-  const rest = { audit, tokens, clock: systemClock, log, newId: randomId, ready, hostname: hostname() }
+  const frozen = () => brake.frozen() !== undefined
+  const rest = { audit, tokens, clock: systemClock, log, newId: randomId, ready, frozen, hostname: hostname() }
   const service = await serveHttp({ address, baseUrl, authMode, ...rest, current: () => current().mcp })
   log.info('listening', { url: service.url, auth: authMode, targets: current().gateway.targets.all.length })
+  const freeze = brake.frozen()
+  if (freeze !== undefined) log.warn('frozen: changes are refused', { freeze })
   watch()
   await untilStopped(process, service, { clock: systemClock, reload, onNews })
+}
+
+/** The brake first: it works even where the log cannot be written. */
+function freezeBy({ state: { audit, brake }, log }: Parts, by: string): void {
+  const at = systemClock.now()
+  try {
+    const freeze = brake.freeze({ at, by, stop: false })
+    log.warn('frozen: changes are refused', { freeze })
+    audit
+      .append({ at: at.toISOString(), call: randomId(), event: 'freeze', caller: by, reason: inWords(freeze) })
+      .catch((error: unknown) => log.error('the freeze could not be audited', { error }))
+  } catch (error) {
+    log.error('cannot freeze', { error })
+  }
 }
 
 interface Loaded {
@@ -159,7 +182,7 @@ interface Lasting extends Parts, TargetParts {
 /** A gateway of the configuration as it stands now. @throws GatewayError invalid_config */
 function loadGateway(parts: Lasting): Loaded {
   const { state, log, settings, jobs, doorKey } = parts
-  const { approvals, audit, journal, outputs, fleet } = state
+  const { approvals, audit, brake, journal, outputs, fleet } = state
   const read = configOf(parts)
   const targets = openTargets(parts, read, (id, wait) => answerOfJob(gateway, id, wait))
   const gateway: Gateway = {
@@ -168,6 +191,7 @@ function loadGateway(parts: Lasting): Loaded {
     policy: defaultPolicy,
     approvals,
     audit,
+    brake,
     journal,
     outputs,
     fleet,

@@ -1,3 +1,4 @@
+import type { Brake, Freeze } from '../core/brake.ts'
 import type { FleetStore } from '../core/fleet-ports.ts'
 import type { Approvals, AuditLog, Journal, Outputs } from '../core/ports.ts'
 import type { Tool } from '../core/tool.ts'
@@ -72,12 +73,20 @@ export interface Terminal {
 export interface Stores {
   readonly audit: AuditLog & AuditFiles
   readonly approvals: Approvals & ApprovalDecisions
+  readonly brake: Brake & BrakeControl
   readonly fleet: FleetStore
   /** @throws GatewayError state_unavailable */
   identity(): Signer
   readonly journal: Journal
   readonly outputs: Outputs
   readonly tokens: TokenBook
+}
+
+export interface BrakeControl {
+  /** The freeze that holds from now on: an older one stays. @throws GatewayError state_unavailable */
+  freeze(wanted: Freeze): Freeze
+  /** The freeze that has ended, if there was one. @throws GatewayError state_unavailable */
+  release(): Freeze | undefined
 }
 
 export interface AuditFiles {

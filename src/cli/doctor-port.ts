@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { readSettings } from '../config/settings.ts'
-import { askReady, readyUrl } from '../release/ready.ts'
+import { askReady, isReady, readyUrl } from '../release/ready.ts'
 import { type Finding, findingsOf } from './doctor-finding.ts'
 
 const { ok, warning, problem } = findingsOf('port')
@@ -28,7 +28,7 @@ function listening(host: string, port: number): Promise<string | undefined> {
 
 async function whoListens(where: string, url: string): Promise<Finding> {
   const answer = await askReady(url)
-  if (answer === 'ready') return ok(`a gateway answers at ${where}`)
+  if (isReady(answer)) return ok(`a gateway answers at ${where}`)
   if (answer === 'not ready')
     return warning(
       `a gateway listens at ${where}, but it is not ready`,

@@ -1,4 +1,5 @@
 import { statfsSync, statSync } from 'node:fs'
+import { type Freeze, inWords } from '../core/brake.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { World } from './command.ts'
 import { type Finding, findingsOf, wordsOf } from './doctor-finding.ts'
@@ -21,7 +22,7 @@ export function stateFindings(world: Pick<World, 'stateDir' | 'stores' | 'user'>
   const closed = notToBeOpened(world)
   if (closed !== undefined) return { isSound: false, found: [closed] }
   try {
-    const { audit, identity } = world.stores()
+    const { audit, brake, identity } = world.stores()
     const { broken, records } = audit.verify()
     const log =
       broken === undefined
@@ -31,12 +32,17 @@ export function stateFindings(world: Pick<World, 'stateDir' | 'stores' | 'user'>
             `somebody changed it, or the disk did: keep a copy of ${stateDir}, then look at tailops audit export`,
           )
     const stores = ok(`the stores in ${stateDir} are sound; this is ${identity().id}`)
-    return { isSound: true, found: [stores, log, ...spaceOf(stateDir)] }
+    return { isSound: true, found: [stores, log, ...freezeOf(brake.frozen()), ...spaceOf(stateDir)] }
   } catch (error) {
     const { message, hint } = GatewayError.from(error)
     return { isSound: false, found: [problem(message, hint), ...spaceOf(stateDir)] }
   }
 }
+
+const freezeOf = (freeze: Freeze | undefined): readonly Finding[] =>
+  freeze === undefined
+    ? []
+    : [warning(`changes are refused: frozen ${inWords(freeze)}`, 'tailops unfreeze allows them')]
 
 /** What is opened by another user would be left with files that the gateway's user cannot write. */
 function notToBeOpened({ stateDir, user }: Pick<World, 'stateDir' | 'user'>): Finding | undefined {

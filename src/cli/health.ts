@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { readSettings } from '../config/settings.ts'
-import { askReady, readyUrl } from '../release/ready.ts'
+import { askReady, isReady, readyUrl } from '../release/ready.ts'
 import type { CliCommand } from './command.ts'
 
 const usage = `tailops health [--wait SECONDS]
@@ -23,12 +23,12 @@ const health: CliCommand = {
     const url = readyUrl(readSettings(world.env).settings.listen)
     const until = world.clock.elapsedMs() + Number(values.wait) * 1000
     let answer = await askReady(url)
-    while (answer !== 'ready' && world.clock.elapsedMs() < until) {
+    while (!isReady(answer) && world.clock.elapsedMs() < until) {
       await world.clock.sleep(tryAgainMs)
       answer = await askReady(url)
     }
     world.terminal.out(`${answer}: ${url}\n`)
-    return answer === 'ready' ? 0 : 1
+    return isReady(answer) ? 0 : 1
   },
 }
 

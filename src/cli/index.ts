@@ -32,6 +32,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./approvals.ts'),
   },
   { name: 'audit', summary: 'verify, show and export the log of every call', load: () => import('./audit.ts') },
+  {
+    name: 'freeze',
+    summary: 'change nothing any more, at once; reads go on (unfreeze ends it)',
+    load: () => import('./freeze.ts'),
+  },
+  { name: 'unfreeze', summary: 'allow changes again', load: () => import('./unfreeze.ts') },
   { name: 'demo', summary: 'serve a simulated fleet to play with', load: () => import('./demo.ts') },
   {
     name: 'fleet',

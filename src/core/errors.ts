@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'unsupported_target'
   | 'not_found'
   | 'denied'
+  | 'frozen'
   | 'approval_invalid'
   | 'world_changed'
   | 'unreachable'

@@ -79,6 +79,8 @@ export interface AuditRecord {
     | 'reconciled'
     | 'approval'
     | 'session'
+    | 'freeze'
+    | 'unfreeze'
     | 'gateway'
   readonly caller: string
   readonly tool?: string | undefined

@@ -1,3 +1,4 @@
+import { refusalOf } from '../core/brake.ts'
 import { effectOf } from '../core/effect.ts'
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
@@ -29,9 +30,11 @@ export async function change(gateway: Gateway, request: ChangeCall, record: Reco
     await record.finished(repeated.status, 'repeated request_id: the first call’s end')
     return repeated
   }
+  if (touchesTargets(request)) refuseWhenFrozen(gateway)
   const plans = await planAll(gateway, request, request.signal)
   const readsOnly = plans.every(({ plan }) => plan.steps.every(({ do: operation }) => effectOf(operation) === 'read'))
   if (request.dryRun === true) return shown(record, { status: 'planned', plans })
+  if (!readsOnly) refuseWhenFrozen(gateway)
 
   const digest = planDigest(request.tool.name, plans, gateway.version)
   const needsApproval = !readsOnly && request.granted.some(({ decision }) => decision.effect === 'approve')
@@ -42,6 +45,18 @@ export async function change(gateway: Gateway, request: ChangeCall, record: Reco
   } catch (error) {
     return joinEarlier(gateway, request, { record, requestDigest, error })
   }
+}
+
+/** Whether it is a change by its risk alone. Tools of the gateway's own bookkeeping (a job is cancelled) are judged by their plan. */
+const touchesTargets = ({ tool, granted, dryRun }: ChangeCall): boolean =>
+  dryRun !== true &&
+  tool.targets.some((kind) => kind !== 'gateway') &&
+  granted.some(({ risk }) => risk === 'write' || risk === 'destructive')
+
+/** @throws GatewayError frozen */
+function refuseWhenFrozen({ brake }: Gateway): void {
+  const freeze = brake.frozen()
+  if (freeze !== undefined) throw refusalOf(freeze)
 }
 
 /** Two calls with one request_id at the same time: the slower one finds approval or job taken, and gets the faster one's end. */

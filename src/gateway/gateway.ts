@@ -1,3 +1,4 @@
+import type { Brake } from '../core/brake.ts'
 import type { OwnChange } from '../core/fleet.ts'
 import type { FleetStore } from '../core/fleet-ports.ts'
 import type { Policy } from '../core/policy.ts'
@@ -13,6 +14,8 @@ export interface Gateway {
   readonly targets: Targets
   readonly policy: Policy
   readonly approvals: Approvals
+  /** Asked before every change, and before every step of one. */
+  readonly brake: Brake
   readonly audit: AuditLog
   readonly journal: Journal
   readonly outputs: Outputs

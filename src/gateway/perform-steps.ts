@@ -17,8 +17,9 @@ const untilEveryMs = 500
 export async function performSteps(performance: Performance, place: Place, plan: Plan): Promise<readonly StepState[]> {
   const states: StepState[] = []
   for (const [index, step] of plan.steps.entries()) {
-    if (performance.cancel.aborted) {
-      states.push({ state: 'cancelled', note: 'cancelled before it began' })
+    const stopped = stoppedBy(performance)
+    if (stopped !== undefined) {
+      states.push({ state: 'cancelled', note: `${stopped} before it began` })
       return undoAll(performance, place, plan, states)
     }
     const state = await performStep({ performance, place, index, phase: 'do' }, step)
@@ -27,6 +28,13 @@ export async function performSteps(performance: Performance, place: Place, plan:
     if (state.state !== 'done') return undoAll(performance, place, plan, states)
   }
   return states
+}
+
+/** Why no further step begins; what was done is taken back. */
+function stoppedBy({ gateway, cancel, journalled }: Performance): string | undefined {
+  if (cancel.aborted) return 'cancelled'
+  const freeze = journalled ? gateway.brake.frozen() : undefined
+  return freeze?.stop === true ? `stopped by the freeze of ${freeze.by}` : undefined
 }
 
 /** One step on its way; its name is where its traces on the target are found again. */

@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import { askReady } from './ready.ts'
+import { askReady, isReady } from './ready.ts'
 import type { Service } from './service.ts'
 
 /** How a service shows that it works. */
@@ -38,7 +38,7 @@ export async function waitUntilHealthy(service: Service, health: Health): Promis
 async function unfitBecause(service: Service, { url }: Health): Promise<string | undefined> {
   if (!(await service.look()).active) return `${service.unit} is not active`
   const answer = await askReady(url)
-  return answer === 'ready' ? undefined : answer
+  return isReady(answer) ? undefined : answer
 }
 
 const unhealthy = (what: string): GatewayError =>

@@ -4,6 +4,8 @@ import { readCapped } from '../lib/read-capped.ts'
 /** What a service says at /readyz. */
 export type Readiness =
   | 'ready'
+  /** It answers reads, and refuses changes until `tailops unfreeze`. */
+  | 'ready (frozen)'
   | 'not ready'
   /** Something listens there that is no tailops. */
   | 'another program answers'
@@ -11,6 +13,9 @@ export type Readiness =
   | 'no answer'
 
 const answerWithinMs = 2000
+
+/** Whether a service can be called: a frozen one can. */
+export const isReady = (answer: Readiness): boolean => answer === 'ready' || answer === 'ready (frozen)'
 
 /** Where a service that listens there is asked; one that listens on every address, on loopback. */
 export function readyUrl({ host, port }: { readonly host: string; readonly port: number }): string {
@@ -35,6 +40,6 @@ export function askReady(url: string): Promise<Readiness> {
 }
 
 function meaning(status: number | undefined, text: string): Readiness {
-  if (status === 200 && text === 'ready') return 'ready'
+  if (status === 200 && (text === 'ready' || text === 'ready (frozen)')) return text
   return status === 503 && text === 'not ready' ? 'not ready' : 'another program answers'
 }

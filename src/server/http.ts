@@ -35,6 +35,8 @@ export interface HttpParts {
   serverFor(caller: Caller, only?: string): Server
   /** Whether calls can be answered now: the audit log can be written. */
   ready(): boolean
+  /** Whether nothing may be changed now. */
+  frozen(): boolean
   /** A refusal by what the message asks for, before a server sees it: 403 insufficient_scope. */
   refuse?(caller: Caller, message: unknown): Promise<Response | undefined>
   /** Somebody used the session of another caller. */
@@ -68,8 +70,9 @@ export function httpApp(parts: HttpParts): HttpApp {
     const who = parts.authenticate(context.req.raw)
     return who instanceof Response ? who : handle(who)
   }
-  app.get('/healthz', (context) => context.text('ok\n'))
-  app.get('/readyz', (context) => (parts.ready() ? context.text('ready\n') : context.text('not ready\n', 503)))
+  const orFrozen = (word: string) => (parts.frozen() ? `${word} (frozen)\n` : `${word}\n`)
+  app.get('/healthz', (context) => context.text(orFrozen('ok')))
+  app.get('/readyz', (context) => (parts.ready() ? context.text(orFrozen('ready')) : context.text('not ready\n', 503)))
   app.all('/mcp', (context) => authenticated(context, (who) => serve(context.req.raw, who)))
   // Who is not known learns nothing of what is there and what is not.
   app.notFound((context) => authenticated(context, () => context.text('not found; MCP is at /mcp\n', 404)))

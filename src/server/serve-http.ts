@@ -26,6 +26,7 @@ export interface HttpServiceParts {
   current(): McpParts
   newId(length: number): string
   ready(): boolean
+  frozen(): boolean
 }
 
 export interface HttpService extends Pick<HttpApp, 'changed'> {
@@ -56,6 +57,7 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
     log,
     serverFor: (_caller, only) => mcpServer({ current, callerOf, only }),
     ready: parts.ready,
+    frozen: parts.frozen,
     refuse: refuseByScope(current),
     foreignSession: (caller, session) => {
       log.warn('session of another caller', { caller: caller.id, owner: session.caller })

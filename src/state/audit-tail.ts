@@ -21,6 +21,8 @@ const record = z.object({
     'reconciled',
     'approval',
     'session',
+    'freeze',
+    'unfreeze',
     'gateway',
   ]),
   caller: z.string(),

@@ -6,6 +6,7 @@ import type { HostKeys, Journal, Outputs } from '../core/ports.ts'
 import type { Logger } from '../lib/log.ts'
 import { type ApprovalStore, openApprovals } from './approvals.ts'
 import { FileAuditLog } from './audit-log.ts'
+import { type BrakeFile, openBrake } from './brake.ts'
 import { type Database, type DatabaseFile, openDatabase } from './database.ts'
 import { FileLock } from './file-lock.ts'
 import { openFleet } from './fleet.ts'
@@ -30,6 +31,7 @@ export interface StateOptions {
 export interface State {
   readonly audit: FileAuditLog
   readonly approvals: ApprovalStore
+  readonly brake: BrakeFile
   readonly fleet: FleetStore
   readonly hostKeys: HostKeys
   /** Who this gateway is; made when it is first asked for. @throws GatewayError state_unavailable */
@@ -72,6 +74,7 @@ export function openState(options: StateOptions): State {
     return {
       audit,
       approvals: openApprovals({ database, now, newId }),
+      brake: openBrake(dir, newId),
       fleet: openFleet({ database: fleet, now, process }),
       hostKeys: openHostKeys({ database, now }),
       identity: () => {

@@ -44,6 +44,7 @@ export async function openHttpWorld(options: {
     log: logger('error', (line) => process.stderr.write(line), clock.now),
     serverFor: options.serverFor,
     ready: () => true,
+    frozen: () => false,
     foreignSession: ({ id }) => foreign.push(id),
   })
   const listener = await listen({ host: '127.0.0.1', port: 0 }, app.fetch)

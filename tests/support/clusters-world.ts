@@ -107,7 +107,7 @@ export async function openClustersWorld({
     if (found === undefined) throw new TypeError(`no executor of ${id}`)
     return found
   }
-  const { approvals, audit, journal, outputs, fleet } = state
+  const { approvals, audit, brake, journal, outputs, fleet } = state
   const itself = openGatewayTarget({
     targets,
     tools,
@@ -129,6 +129,7 @@ export async function openClustersWorld({
     policy,
     approvals,
     audit,
+    brake,
     journal,
     outputs,
     fleet,

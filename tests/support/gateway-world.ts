@@ -74,6 +74,7 @@ export function openGatewayWorld(options: WorldOptions = {}): GatewayWorld {
     targets: { all: targets, executor: () => executor },
     policy: options.policy ?? defaultPolicy,
     approvals: state.approvals,
+    brake: state.brake,
     audit: state.audit,
     journal: state.journal,
     outputs: state.outputs,
