@@ -138,22 +138,26 @@ async function compared(
     await load(side, { tool, clients, seconds: quick ? 1 : 3 })
   const turns: { readonly a: Turn; readonly b: Turn }[] = []
   for (let round = 0; round < rounds; round++) turns.push({ a: await turn(tailops, own), b: await turn(bare, other) })
-  const middle = (of: (turn: Turn) => number) => [
-    ...[
-      quantile(
-        turns.map(({ a }) => of(a)),
-        0.5,
+  const middle = (of: (turn: Turn) => number) =>
+    [
+      shown(
+        quantile(
+          turns.map(({ a }) => of(a)),
+          0.5,
+        ),
+      ),
+      shown(
+        quantile(
+          turns.map(({ b }) => of(b)),
+          0.5,
+        ),
       ),
       quantile(
-        turns.map(({ b }) => of(b)),
+        turns.map(({ a, b }) => of(a) / of(b)),
         0.5,
-      ),
-    ].map(shown),
-    quantile(
-      turns.map(({ a, b }) => of(a) / of(b)),
-      0.5,
-    ).toFixed(2),
-  ]
+      ).toFixed(2),
+      // Where a whole turn was too short for one answer.
+    ].map((cell) => (/^(?!0\.00$)\d/.test(cell) ? cell : 'not measured'))
   const failed = turns.reduce((sum, { a, b }) => sum + a.load.failed + b.load.failed, 0)
   return [
     own,

@@ -35,8 +35,8 @@ function tableOf(results: string): string {
     ],
     [
       'Idle memory over HTTP',
-      `${start(/Idle over HTTP: tailops ([\d.]+) MiB/)} MiB`,
-      `bare: ${start(/bare ([\d.]+) MiB/)} MiB`,
+      `${calls(/Idle over HTTP: tailops ([\d.]+) MiB/)} MiB`,
+      `bare: ${calls(/bare ([\d.]+) MiB/)} MiB`,
       '',
     ],
     [
