@@ -53,7 +53,7 @@ main() {
   action=install from='' yes='' containers='' token='' secret='' summary=()
   parse "$@"
   cd /
-  export LC_ALL=C PATH="${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}"
+  export LC_ALL=C PATH="${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin" # cron's has no sbin
   check_host
   settings
   exec 9>/run/lock/tailops-gateway.lock
@@ -186,10 +186,17 @@ config_says() {
 
 is_up() { [ "$(pct status "$1")" = 'status: running' ]; }
 
-has_booted() {
-  local state
-  state=$(in_ct "$1" systemctl is-system-running) || true
-  case $state in running | degraded) ;; *) return 1 ;; esac
+# wait_for_systemd ID: until all units have begun. Where one takes ever longer, it is enough that systemd answers.
+wait_for_systemd() {
+  local state tries=0
+  while :; do
+    state=$(in_ct "$1" systemctl is-system-running 2>/dev/null) || true
+    case $state in running | degraded) return ;; esac
+    tries=$((tries + 1))
+    [ "$tries" -lt "$wait" ] || break
+    sleep 1
+  done
+  [ "$state" = starting ] || fail 117 "systemd does not run in container $1: ${state:-no answer}, after $wait s"
 }
 
 # ready ID: asks the gateway where it listens.
@@ -317,7 +324,7 @@ update() {
     made+=("running $1")
     whole pct start "$1" || fail 117 "container $1 does not start"
   fi
-  wait_for "systemd does not run in container $1" has_booted "$1"
+  wait_for_systemd "$1"
   install_in "$1"
   made=()
   say "Container $1 has $(in_ct "$1" tailops version) and is ready."
@@ -457,8 +464,8 @@ create() {
   whole pct start "$ctid" || fail 117 "container $ctid does not start"
   is_up "$ctid" || fail 117 "container $ctid does not run"
   own_root
-  wait_for "systemd does not run in container $ctid" has_booted "$ctid"
   wait_for "container $ctid has no address on $bridge" has_address
+  wait_for_systemd "$ctid"
   say "Container $ctid runs at $address; installing TailOps"
   install_in "$ctid"
   [ "$proxmox" = no ] || make_token
