@@ -3,6 +3,7 @@ import { execFile, spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { sha256 } from '../../src/lib/digest.ts'
 import { verifySignature } from '../../src/lib/minisign.ts'
 import { canStartMachines, type Machine, startMachine } from '../support/machine.ts'
 import { laneOf } from '../support/machine-lane.ts'
@@ -116,6 +117,13 @@ describe.concurrent('a release', () => {
     const script = builds.read('0.1.0', 'install.sh').toString()
     expect(script).toContain("\nrelease_version='0.1.0'")
     expect(script).toMatch(/\nrelease_sums='[0-9a-f]{64}'/)
+  })
+
+  test('has the hash of that install.sh pinned in the script for Proxmox VE', async () => {
+    const installer = sha256(builds.read('0.1.0', 'install.sh'))
+    const script = builds.read('0.1.0', 'tailops-gateway.sh').toString()
+    expect(script).toContain(`\nrelease_installer='${installer}'`)
+    expect(script).toMatch(/\nrelease_version='0.1.0'\nrelease_url=.*\nrelease_sums='[0-9a-f]{64}'/)
   })
 
   test('names every package that is compiled in, and no other', async () => {
