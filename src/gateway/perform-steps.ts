@@ -12,6 +12,8 @@ import { type StepState, stepName } from './report.ts'
 
 const maxStepOutputBytes = 256 * 1024
 const untilEveryMs = 500
+/** How often is asked whether a step still runs whose connection was lost. */
+const lostEveryMs = 2000
 
 /** Runs the steps of one target in order; a failed one undoes what was done, in reverse. A lost end stops everything and undoes nothing. */
 export async function performSteps(performance: Performance, place: Place, plan: Plan): Promise<readonly StepState[]> {
@@ -58,12 +60,15 @@ async function performStep(run: StepRun, step: Step): Promise<StepState> {
 async function send(run: StepRun, step: Step): Promise<StepState> {
   const { performance, place } = run
   const executor = carrierOf(performance.gateway, place.target, step.do)
-  const sentAt = performance.gateway.clock.now()
+  const { clock } = performance.gateway
+  const sentAt = clock.now()
+  const timeoutMs = step.do.timeoutMs ?? place.target.constraints.timeoutMs
+  const untilMs = clock.elapsedMs() + timeoutMs
   let ref: string | undefined
   try {
     const outcome = await executor.perform(step.do, {
       signal: step.interruptible === true ? performance.cancel : AbortSignal.any([]),
-      timeoutMs: step.do.timeoutMs ?? place.target.constraints.timeoutMs,
+      timeoutMs,
       maxOutputBytes: maxStepOutputBytes,
       step: effectOf(step.do) === 'write' ? nameOf(run) : undefined,
       onRef: (given) => {
@@ -80,7 +85,14 @@ async function send(run: StepRun, step: Step): Promise<StepState> {
         state: 'failed',
         note: failure.hint === undefined ? failure.message : `${failure.message}: ${failure.hint}`,
       }
-    return reconciled(await executor.reconcile(step.do, { at: sentAt, step: nameOf(run), ref }), failure.message)
+    const lost = { at: sentAt, step: nameOf(run), ref }
+    for (;;) {
+      const found = await executor.reconcile(step.do, lost)
+      // Only its connection was lost: it may take as long as it was given.
+      const isWaited = failure.code === 'interrupted' && clock.elapsedMs() < untilMs && !performance.cancel.aborted
+      if (found.state !== 'running' || !isWaited) return reconciled(found, failure.message)
+      await clock.sleep(lostEveryMs)
+    }
   }
 }
 
