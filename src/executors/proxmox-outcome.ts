@@ -21,6 +21,7 @@ export function outcomeOf(reply: Reply, asked: Asked): Omit<Outcome, 'durationMs
   const { status, reason, text, truncated } = reply
   if (status === 401) throw rejected(reason, asked)
   if (status >= 300 && status < 400) throw redirected(reply)
+  if (perhapsDone(reply, asked)) throw lostBehind(reply, asked)
   const body = parseJson(text)
   const isOurs = truncated || (typeof body === 'object' && body !== null && 'data' in body)
   const ok = status >= 200 && status < 300
@@ -71,6 +72,13 @@ const redirected = ({ status, location = 'elsewhere' }: Reply): GatewayError =>
   new GatewayError('unreachable', `it answers ${status} and sends to ${location.slice(0, 200)}`, {
     hint: location.startsWith('https://') ? 'write api_url with https://' : 'correct api_url',
   })
+
+/** The node that was asked passed it on and lost it there: after 595 and before TLS was up nothing was sent. Source: AnyEvent::HTTP. */
+const perhapsDone = ({ status, reason }: Reply, { request }: Asked): boolean =>
+  request.method !== 'GET' && status >= 596 && status <= 599 && !/certificate|tls|ssl/i.test(reason)
+
+const lostBehind = ({ status, reason }: Reply, { request }: Asked): GatewayError =>
+  new GatewayError('interrupted', `${whoIsGone(request.path)} was given it and does not answer (${status} ${reason})`)
 
 function foreign({ server }: Reply, { request }: Asked): GatewayError {
   const by = server === undefined ? '' : ` (it calls itself ${server.slice(0, 60)})`

@@ -98,10 +98,9 @@ async function bySearch(search: Search, expected: ExpectedTask, evidence: Eviden
     if (listed === undefined) return unknown(`the tasks of node ${expected.node} cannot be read`)
     if (Math.abs(listed.aheadMs) > daySeconds * 500) return unknown(`the clock of ${expected.node} is not that of here`)
     const waited = clock.now().getTime() - search.sent.at.getTime()
-    if (waited >= maySettleMs)
-      return evidence === undefined
-        ? unknown(`${none(expected)}, and nothing else tells whether it was done: look at the guest`)
-        : byState(search, evidence, { why: none(expected), aheadMs: listed.aheadMs })
+    if (evidence === undefined)
+      return unknown(`${none(expected)}, and nothing else tells whether it was done: look at the guest`)
+    if (waited >= maySettleMs) return byState(search, evidence, { why: none(expected), aheadMs: listed.aheadMs })
     await clock.sleep(Math.min(lookEveryMs, maySettleMs - waited))
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { z } from 'zod'
 import type { Executor } from '../../src/core/executor.ts'
-import type { Request } from '../../src/core/operation.ts'
+import { post, type Request } from '../../src/core/operation.ts'
 import { proxmoxData } from '../../src/core/proxmox-reply.ts'
 import { openProxmox } from '../../src/executors/proxmox.ts'
 import { roleWith } from '../../src/executors/proxmox-remedy.ts'
@@ -121,6 +121,20 @@ describe('an answer of Proxmox VE', () => {
     ['offline-err-hang', 'node pve3 does not answer (596 Connection timed out)'],
   ])('about a node that is gone (%s) names the node', async (name, text) => {
     expect((await performed(name)).errorOutput).toBe(text)
+  })
+
+  test('that tells of a node which was given a write and fell silent is no answer', async () => {
+    const write = { method: 'POST', path: '/nodes/pve3/lxc/101/status/stop', body: '' }
+    const { executor } = await world(
+      { ...write, status: 596, reason: 'Connection timed out' },
+      { ...write, status: 595, reason: 'Connection refused' },
+    )
+    const stop = post(write.path)
+    await expect(executor.perform(stop, limits())).rejects.toMatchObject({
+      code: 'interrupted',
+      message: 'node pve3 was given it and does not answer (596 Connection timed out)',
+    })
+    expect(await executor.perform(stop, limits())).toMatchObject({ ok: false, status: 595 })
   })
 
   test('about a node with a wrong certificate has the reason of the other node', async () => {
