@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GatewayError } from '../../src/core/errors.ts'
@@ -10,6 +10,7 @@ import { openSshLinks } from '../../src/executors/ssh-links.ts'
 import type { CallResult } from '../../src/gateway/result.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { type ClustersOptions, type ClustersWorld, openClustersWorld } from '../support/clusters-world.ts'
+import { eventually } from '../support/eventually.ts'
 import { faults } from '../support/pve/faults.ts'
 import { type Sshd, startSshd } from '../support/sshd.ts'
 
@@ -19,6 +20,7 @@ setDefaultTimeout(30_000)
 const pct = `#!/bin/sh
 [ "$1" = exec ] && [ "$3 $4 $5" = '--keep-env 0 --' ] || { echo "400 wrong use: $*" >&2; exit 255; }
 echo "in $2" >&2
+echo "$*" >> "$(dirname "$0")/../asked"
 shift 5
 exec "$@"
 `
@@ -219,6 +221,15 @@ describe('the end of it', () => {
   test('in a container is that of timeout_s', async () => {
     const end = ended(await exec('web', ['sleep', '60'], { timeout_s: 1 }))
     expect(end.status).toMatch(/^(failed|unknown)$/)
+  })
+
+  test('in a container is not claimed where the connection to its node was lost', async () => {
+    rmSync(join(dir, 'asked'), { force: true })
+    const asked = exec('web', ['sleep', '60'], { timeout_s: 5 })
+    await eventually(() => existsSync(join(dir, 'asked')), 'it runs')
+    sshd.cutConnections()
+    expect(ended(await asked)).toMatchObject({ status: expect.stringMatching(/^(failed|unknown)$/), output: undefined })
+    expect(readFileSync(join(dir, 'asked'), 'utf8').trim().split('\n')).toHaveLength(1)
   })
 
   test('in a container is not repeated by the same request_id', async () => {
