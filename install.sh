@@ -784,4 +784,5 @@ targets:
 END_OF_CONFIG
 }
 
-main "$@"
+# Cut anywhere, even here, a download is no program.
+{ main "$@"; }
