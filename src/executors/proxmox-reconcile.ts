@@ -8,7 +8,7 @@ import { parseJson } from '../lib/json.ts'
 import type { Patience } from './proxmox-api.ts'
 import { type Answer, type Evidence, evidenceOf } from './proxmox-evidence.ts'
 import { outcomeOf } from './proxmox-outcome.ts'
-import { isGoodEnd, lookAtTask, type TaskReading } from './proxmox-task.ts'
+import { isGoodEnd, lookAtTask, remember, type TaskReading } from './proxmox-task.ts'
 import { type ExpectedTask, expectedTask } from './proxmox-task-types.ts'
 
 const lookForMs = 60_000
@@ -94,7 +94,10 @@ async function bySearch(search: Search, expected: ExpectedTask, evidence: Eviden
     const [first, second] = found
     if (second !== undefined)
       return unknown(`${found.length} tasks may be it: ${found.map(({ upid }) => upid).join(' ')}`)
-    if (first !== undefined) return byTask(search, first.upid)
+    if (first !== undefined) {
+      remember(search.reading, first.upid, search.sent.step)
+      return byTask(search, first.upid)
+    }
     if (listed === undefined) return unknown(`the tasks of node ${expected.node} cannot be read`)
     if (Math.abs(listed.aheadMs) > daySeconds * 500) return unknown(`the clock of ${expected.node} is not that of here`)
     const waited = clock.now().getTime() - search.sent.at.getTime()
@@ -135,7 +138,7 @@ function ours({ reading, sent }: Search, expected: ExpectedTask, listed: Listed 
     return (
       expected.types.includes(type) &&
       user === reading.asker &&
-      !reading.known.has(upid) &&
+      (reading.known.get(upid) ?? sent.step) === sent.step &&
       node === expected.node &&
       (expected.vmid === undefined || id === expected.vmid) &&
       startedMs >= sentAt - clockToleranceMs &&

@@ -20,8 +20,17 @@ export interface TaskReading {
   readonly clock: Clock
   /** The token `gw@pve!name` or the user `gw@pve`: who begins our tasks. */
   readonly asker: string | undefined
-  /** Tasks whose writes are known: none of them belongs to a write that was lost. */
-  readonly known: Set<string>
+  /** Tasks whose writes are known, with the steps of those writes: none of them belongs to another one that was lost. */
+  readonly known: Map<string, string>
+}
+
+const rememberedTasks = 1000
+
+/** Notes whose task this is. Forgets the oldest: a lost write is looked for within minutes. */
+export function remember({ known }: Pick<TaskReading, 'known'>, upid: string, step: string): void {
+  known.set(upid, step)
+  const [oldest] = known.keys()
+  if (known.size > rememberedTasks && oldest !== undefined) known.delete(oldest)
 }
 
 const statusReply = z.object({

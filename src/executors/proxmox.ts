@@ -11,7 +11,7 @@ import { askerOf } from './proxmox-login.ts'
 import { outcomeOf } from './proxmox-outcome.ts'
 import { asParameters } from './proxmox-parameters.ts'
 import { reconcileOnProxmox, unnamedTask } from './proxmox-reconcile.ts'
-import { endOfTask, type TaskReading } from './proxmox-task.ts'
+import { endOfTask, remember, type TaskReading } from './proxmox-task.ts'
 
 /**
  * Performs requests on the REST API of one Proxmox VE cluster, with an API token or a login; paths stand below /api2/json.
@@ -20,7 +20,7 @@ import { endOfTask, type TaskReading } from './proxmox-task.ts'
  */
 export function openProxmox(id: string, connection: ProxmoxConnection, clock: Clock): Executor {
   const api = proxmoxApi(id, connection, clock)
-  const parts: TaskReading = { api, clock, asker: askerOf(connection), known: new Set() }
+  const parts: TaskReading = { api, clock, asker: askerOf(connection), known: new Map() }
   return {
     async perform(operation, limits) {
       const request = requestOf(operation)
@@ -62,7 +62,7 @@ async function performed(parts: TaskReading, request: Request, limits: Limits): 
   const sent = { at, step: '', patience }
   const upid = outcome.ok ? (upidIn(outcome.output) ?? (await unnamedTask(parts, request, sent))) : undefined
   if (upid === undefined) return outcome
-  remember(parts.known, upid)
+  remember(parts, upid, limits.step ?? answered)
   limits.onRef?.(upid)
   return endOfTask(parts, upid, { limits, patience })
 }
@@ -77,14 +77,8 @@ function cut<O extends Omit<Outcome, 'durationMs'>>(outcome: O, maxBytes: number
   return { ...outcome, output, truncated: true }
 }
 
-const rememberedTasks = 1000
-
-/** Forgets the oldest: a lost write is looked for within minutes. */
-function remember(known: Set<string>, upid: string): void {
-  known.add(upid)
-  const [oldest] = known
-  if (known.size > rememberedTasks && oldest !== undefined) known.delete(oldest)
-}
+/** Of a write that is no step of a plan, and whose answer came. */
+const answered = 'answered'
 
 function upidIn(output: string): string | undefined {
   const body = parseJson(output)

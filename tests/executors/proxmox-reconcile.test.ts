@@ -91,6 +91,19 @@ describe('a write whose end was lost', () => {
     expect((await executor.reconcile(suspend, sent)).state).toBe('unknown')
   })
 
+  test('is not mistaken for the task of another one that was lost', async () => {
+    const { pve, executor, clock } = await standIn()
+    const first = { at: clock.now(), step: 'a-0-do' }
+    const suspend = post('/nodes/pve1/lxc/101/status/suspend')
+    pve.fault(faults.reset('after'), { method: 'POST', times: 1 })
+    await expect(executor.perform(suspend, limits(patient))).rejects.toMatchObject({ code: 'interrupted' })
+    const later = { at: clock.now(), step: 'b-0-do' }
+    clock.advance(5000)
+    expect(await executor.reconcile(suspend, first)).toMatchObject({ state: 'done' })
+    expect(await executor.reconcile(suspend, first)).toMatchObject({ state: 'done' })
+    expect(await executor.reconcile(suspend, later)).toMatchObject({ state: 'unknown' })
+  })
+
   test('is unknown when two tasks may be it', async () => {
     const { cluster, executor, clock } = await standIn()
     const name = {
