@@ -51,7 +51,7 @@ describe.each([
   ])('%s', (_name, sums, signature, code) => {
     writeFileSync(join(dir, 'SHA256SUMS'), sums)
     writeFileSync(join(dir, 'SHA256SUMS.minisig'), signature)
-    const functions = released({ release_key: ours.publicKey }).replace(/\nmain "\$@"\n$/, '\n')
+    const functions = released({ release_key: ours.publicKey }).replace(/\n\{ main "\$@"; \}\n$/, '\n')
     const text = `${functions}\nrun=$1\ncommand() { [ "$2" != minisign ]; }\ncheck_signature`
     const { status, stderr } = spawnSync(shell, [...args, '-c', text, 'sh', dir], { encoding: 'utf8' })
     expect(status, stderr).toBe(code)
