@@ -46,7 +46,7 @@ function worldOf(process: NodeJS.Process, env: NodeJS.ProcessEnv, terminal: Term
     serveStdio: () => serveStdioAtOnce(process, app),
     clock: systemClock,
     random: Math.random,
-    elsewhere: (places) => worldOf(process, { ...env, ...places }, terminal),
+    elsewhere: (places) => worldOf(process, { ...env, TAILOPS_POLICY: undefined, ...places }, terminal),
     close: () => state?.close(),
   }
 }

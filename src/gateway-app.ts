@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import type { App } from './cli/command.ts'
-import { loadTargets } from './config/load.ts'
+import { loadBoth } from './config/load-both.ts'
 import { severityLine } from './config/problem.ts'
 import { defaultConfigPath, type Settings } from './config/settings.ts'
 import { inWords } from './core/brake.ts'
 import { capabilities } from './core/capability.ts'
 import { GatewayError } from './core/errors.ts'
-import { defaultPolicy } from './core/policy.ts'
 import type { Caller } from './core/target.ts'
 import { openContacts } from './executors/contacts.ts'
 import { call, type Gateway } from './gateway/call.ts'
@@ -188,7 +187,7 @@ function loadGateway(parts: Lasting): Loaded {
   const gateway: Gateway = {
     tools,
     targets,
-    policy: defaultPolicy,
+    policy: read.policy,
     approvals,
     audit,
     brake,
@@ -242,13 +241,16 @@ function loadGateway(parts: Lasting): Loaded {
 
 const ignore = () => undefined
 
-/** @throws GatewayError invalid_config with every problem of the file */
+/** @throws GatewayError invalid_config with every problem of the files */
 function configOf({ env, uid, log }: Parts): ReadConfig {
   const file = defaultConfigPath(env, { uid, home: homedir(), exists: existsSync })
-  const { config, problems } = loadTargets(file, env)
+  const { config, policy, policyFile, problems } = loadBoth(file, env, tools)
   const warnings = problems.filter(({ severity }) => severity === 'warning')
   for (const problem of warnings) log.warn('configuration', { problem: severityLine(problem) })
-  if (config !== undefined) return { config, file, warnings: warnings.length }
+  if (config !== undefined && policy !== undefined) {
+    if (policyFile !== undefined) log.info('policy', { file: policyFile, rules: policy.rules.length })
+    return { config, policy, file, warnings: warnings.length }
+  }
   const errors = problems.filter(({ severity }) => severity === 'error')
   throw new GatewayError('invalid_config', errors.map(severityLine).join('\n'), {
     hint: `tailops validate-config ${file} checks it`,

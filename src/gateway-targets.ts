@@ -1,13 +1,14 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { ownTarget } from './config/own-target.ts'
 import type { TargetsConfig } from './config/targets-config.ts'
 import { GatewayError } from './core/errors.ts'
 import type { Executor } from './core/executor.ts'
 import type { OwnChange } from './core/fleet.ts'
 import type { FleetStore } from './core/fleet-ports.ts'
-import { defaultPolicy } from './core/policy.ts'
+import type { Policy } from './core/policy.ts'
 import type { Targets } from './core/ports.ts'
-import { defaultConstraints, type Target } from './core/target.ts'
+import type { Target } from './core/target.ts'
 import type { Contacts } from './executors/contacts.ts'
 import { openGatewayTarget } from './executors/gateway.ts'
 import { executorOf, type ReachedTarget } from './executors/index.ts'
@@ -31,6 +32,7 @@ import { tools } from './tools/index.ts'
 /** A configuration and where it was read. */
 export interface ReadConfig {
   readonly config: TargetsConfig
+  readonly policy: Policy
   readonly file: string
   readonly warnings: number
 }
@@ -68,14 +70,14 @@ export interface OpenTargets extends Targets {
 /** The targets of the configuration, and the gateway itself. */
 export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: AnswerOfJob): OpenTargets {
   const { state, jobs, contacts } = parts
-  const configured: readonly ReachedTarget[] = [ownTarget(read), ...read.config.targets]
+  const configured: readonly ReachedTarget[] = [ownTarget(read.config), ...read.config.targets]
   const all = withGuests(configured, state.fleet)
   const gateway = openGatewayTarget({
     get targets() {
       return all()
     },
     tools,
-    policy: defaultPolicy,
+    policy: read.policy,
     approvals: state.approvals,
     audit: state.audit,
     outputs: state.outputs,
@@ -130,15 +132,6 @@ function withGuests(configured: readonly ReachedTarget[], fleet: FleetStore): ()
     return known.all
   }
 }
-
-const ownTarget = ({ config: { gateway } }: ReadConfig): ReachedTarget => ({
-  id: 'gateway',
-  kind: 'gateway',
-  tags: [],
-  capabilities: gateway.capabilities,
-  constraints: defaultConstraints,
-  segment: gateway.segment,
-})
 
 function healthOf({ state, jobs, startedMs }: TargetParts, { file, warnings, config }: ReadConfig): () => Json {
   const loadedAt = systemClock.now().toISOString()

@@ -27,7 +27,7 @@ const floors = [
 
 /** Packages with an API of their own, and the only places that know it. */
 const doors: Readonly<Record<string, string | readonly string[]>> = {
-  yaml: 'config/load.ts',
+  yaml: 'config/read-yaml.ts',
   '@toon-format/toon': 'lib/toon.ts',
   '@modelcontextprotocol/': 'server/',
   hono: 'server/',

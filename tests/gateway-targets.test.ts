@@ -6,6 +6,7 @@ import type { Capability } from '../src/core/capability.ts'
 import type { DiscoverySsh } from '../src/core/connection.ts'
 import type { FleetStore } from '../src/core/fleet-ports.ts'
 import { command } from '../src/core/operation.ts'
+import { defaultPolicy } from '../src/core/policy.ts'
 import { defaultConstraints, type Target } from '../src/core/target.ts'
 import { openContacts } from '../src/executors/contacts.ts'
 import { openJobs } from '../src/gateway/jobs.ts'
@@ -86,6 +87,7 @@ async function openGuestsWorld({ grants = ['guest:exec'], ssh }: GuestsOptions =
       changed: () => undefined,
     },
     {
+      policy: defaultPolicy,
       config: {
         gateway: { capabilities: [] },
         targets: [

@@ -1,17 +1,20 @@
 import { existsSync } from 'node:fs'
-import { loadTargets } from '../config/load.ts'
+import { loadBoth } from '../config/load-both.ts'
 import { type Problem, severityLine } from '../config/problem.ts'
 import { defaultConfigPath } from '../config/settings.ts'
+import type { Policy } from '../core/policy.ts'
+import { tools } from '../tools/index.ts'
 import type { CliCommand, World } from './command.ts'
 
 const usage = `tailops validate-config [FILE] [--json]
 
-Checks targets.yaml and prints every problem: FILE:LINE:COLUMN: error|warning: what — hint.
+Checks targets.yaml, and the policy that belongs to it, and prints every problem: FILE:LINE:COLUMN: error|warning: what — hint.
+The policy is $TAILOPS_POLICY or policy.yaml beside FILE; its tests are run. Where FILE is wrong it is not looked at.
 Without FILE: $TAILOPS_CONFIG, /etc/tailops/targets.yaml or ~/.config/tailops/targets.yaml.
 Exit codes: 0 no errors (there may be warnings), 78 errors, 2 wrong usage.
 `
 
-/** `tailops validate-config`: every problem of a targets.yaml at once. */
+/** `tailops validate-config`: every problem of a configuration at once. */
 const validateConfig: CliCommand = {
   usage,
   run: async (argv, world) => {
@@ -30,22 +33,25 @@ const validateConfig: CliCommand = {
 export default validateConfig
 
 function check(file: string, form: 'json' | 'lines', { env, terminal }: World): number {
-  const { config, problems } = loadTargets(file, env)
+  const { config, policy, policyFile, problems } = loadBoth(file, env, tools)
   const targets = config?.targets.length ?? 0
+  const counted = config && `${count(targets, 'target')}${policyFile === undefined ? '' : `, ${rulesIn(policy)}`}`
   const text =
     form === 'json'
-      ? JSON.stringify({ file, ok: config !== undefined, targets, problems })
-      : lines(problems, config && targets)
+      ? JSON.stringify({ file, policy: policyFile, ok: config !== undefined, targets, problems })
+      : lines(problems, counted)
   terminal.out(`${text}\n`)
   return config === undefined ? 78 : 0
 }
 
-function lines(problems: readonly Problem[], targets: number | undefined): string {
+const rulesIn = (policy: Policy | undefined): string => count(policy?.rules.length ?? 0, 'rule')
+
+function lines(problems: readonly Problem[], good: string | undefined): string {
   const errors = problems.filter(({ severity }) => severity === 'error').length
   const warnings = problems.length - errors
   const counted = [errors > 0 ? count(errors, 'error') : '', warnings > 0 ? count(warnings, 'warning') : '']
   const found = counted.filter((part) => part !== '').join(', ')
-  const end = targets === undefined ? found : `ok: ${count(targets, 'target')}${found === '' ? '' : `, ${found}`}`
+  const end = good === undefined ? found : `ok: ${good}${found === '' ? '' : `, ${found}`}`
   return [...problems.map(severityLine), end].join('\n')
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { posix } from 'node:path'
 import { z } from 'zod'
 import { capabilityWords, expandCapabilities } from '../core/capability.ts'
@@ -73,6 +74,24 @@ export const folder = () =>
     const hint = value.startsWith('/') ? `write ${normal}` : 'write the whole path, from / on'
     context.addIssue({ code: 'custom', message: 'is no absolute, normalised folder', params: { hint } })
   })
+
+/** A network: `10.0.0.0/8`. */
+export const cidr = () =>
+  text().refine(
+    (value) => {
+      const [address = '', bits = '', ...rest] = value.split('/')
+      const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+      return rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most
+    },
+    rule('is no network', 'write address/bits, like 10.0.0.0/8'),
+  )
+
+/** A program by its name or absolute path. */
+export const program = () =>
+  text().refine(
+    (value) => /^(\/[^\s]*\/)?[\w.+-]+$/.test(value) && !value.startsWith('-'),
+    rule('is no program', 'write one program name or absolute path; arguments go into args'),
+  )
 
 /** A regular expression for one whole argument. */
 export const argumentPattern = () =>

@@ -1,5 +1,5 @@
-import { yamlDocument } from './load.ts'
 import type { Report } from './migrate-report.ts'
+import { yamlDocument } from './read-yaml.ts'
 
 /** An old file. */
 export interface OldFile {

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { Secret } from '../lib/secret.ts'
 import { envLine, readEnvText } from './env-text.ts'
 import { valueAt } from './explain.ts'
-import { yamlText } from './load.ts'
 import { oldClusters } from './migrate-clusters.ts'
 import { oldEnvironment } from './migrate-environment.ts'
 import { oldProxmoxHosts } from './migrate-hosts.ts'
@@ -15,6 +14,7 @@ import { oldTargets, type TargetsMaking } from './migrate-targets.ts'
 import { type Fields, isFields, leaves } from './migrate-values.ts'
 import { type OldFile, readOldYaml } from './migrate-yaml.ts'
 import type { Path } from './problem.ts'
+import { yamlText } from './read-yaml.ts'
 
 /** Files of an old installation. */
 export interface OldInstallation {

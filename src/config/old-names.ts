@@ -3,6 +3,7 @@ type Env = Readonly<Record<string, string | undefined>>
 /** Every variable of our own. */
 export const ownNames: readonly string[] = [
   'TAILOPS_CONFIG',
+  'TAILOPS_POLICY',
   'TAILOPS_STATE_DIR',
   'TAILOPS_LISTEN',
   'TAILOPS_BASE_URL',

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import {
   dockerConnection,
@@ -10,23 +9,7 @@ import {
   proxmoxDiscovery,
   sshConnection,
 } from './connections.ts'
-import { argumentPattern, capabilityList, folder, rule, seconds, text, unused } from './fields.ts'
-
-const cidr = () =>
-  text().refine(
-    (value) => {
-      const [address = '', bits = '', ...rest] = value.split('/')
-      const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-      return rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most
-    },
-    rule('is no network', 'write address/bits, like 10.0.0.0/8'),
-  )
-
-const program = () =>
-  text().refine(
-    (value) => /^(\/[^\s]*\/)?[\w.+-]+$/.test(value) && !value.startsWith('-'),
-    rule('is no program', 'write one program name or absolute path; arguments go into args'),
-  )
+import { argumentPattern, capabilityList, cidr, folder, program, rule, seconds, text, unused } from './fields.ts'
 
 const commandRule = z.strictObject({
   program: program().describe('Program name or absolute path.'),

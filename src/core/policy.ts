@@ -1,36 +1,12 @@
-import type { Capability } from './capability.ts'
+import { matchesGlob } from '../lib/glob.ts'
+import { type Circumstances, every, type Fit, fitOf, opposite } from './policy-conditions.ts'
+import type { Decision, Policy, Question, Rule } from './policy-model.ts'
+import { refusalByRights } from './policy-rights.ts'
+import { isNamed } from './policy-who.ts'
 import type { Caller, Target } from './target.ts'
-import type { Risk } from './tool.ts'
+import { targetSelector } from './target-selector.ts'
 
-/** Narrows what targets grant. Nothing here can widen it. */
-export interface Policy {
-  readonly rules: readonly Rule[]
-}
-
-/** One line of policy: fits when each of its lists names the call; a list left out names every call. */
-export interface Rule {
-  readonly id: string
-  readonly effect: 'allow' | 'approve' | 'deny'
-  readonly tools?: readonly string[] | undefined
-  readonly risks?: readonly Risk[] | undefined
-}
-
-/** What is asked of policy: may this caller do this on this target? */
-export interface Question {
-  readonly caller: Caller
-  readonly tool: string
-  readonly capability: Capability
-  readonly risk: Risk
-  readonly target: Target
-}
-
-export interface Decision {
-  readonly effect: 'allow' | 'approve' | 'deny'
-  /** `grant`, `scope`, `no-rule`, or the id of the policy rule that decided. */
-  readonly rule: string
-  readonly reason: string
-  readonly hint?: string | undefined
-}
+export type { Decision, Policy, Question, Rule } from './policy-model.ts'
 
 /** Without a policy file: reads as granted, every change needs a person. */
 export const defaultPolicy: Policy = {
@@ -40,38 +16,110 @@ export const defaultPolicy: Policy = {
   ],
 }
 
-const strictest = ['deny', 'approve', 'allow'] as const
-
-/** Pure: the same question always has the same answer. Granted ∩ held first; then deny wins over approve, approve over allow. */
-export function decide(policy: Policy, { caller, tool, capability, risk, target }: Question): Decision {
-  if (!target.capabilities.includes(capability)) {
-    return {
-      effect: 'deny',
-      rule: 'grant',
-      reason: `${target.id} does not grant ${capability}`,
-      hint: `the operator can add ${capability} to the capabilities of ${target.id} in targets.yaml`,
-    }
-  }
-  if (!caller.scopes.includes(capability)) {
-    return {
-      effect: 'deny',
-      rule: 'scope',
-      reason: `${caller.id} does not hold the scope ${capability}`,
-      hint: `use a token with the scope ${capability} (tailops token mint --scopes=…)`,
-    }
-  }
-  const fitting = policy.rules.filter((rule) => fits(rule, tool, risk))
-  const rule = strictest.flatMap((effect) => fitting.filter((candidate) => candidate.effect === effect))[0]
-  if (rule === undefined) {
+/**
+ * Pure: the same question always has the same answer. Granted ∩ held first; then deny wins over approve, approve over allow.
+ * Where it cannot be told whether a rule's conditions hold, it restricts and does not allow.
+ */
+export function decide(policy: Policy, question: Question): Decision {
+  const refusal = refusalByRights(policy, question)
+  if (refusal !== undefined) return refusal
+  const found = rulesThatFit(policy, question)
+  const grant = found.find(({ effect, fit }) => effect !== 'deny' && fit !== 'maybe')
+  const [denied] = found.filter(({ effect, fit }) => effect === 'deny' && fit !== 'open')
+  if (denied !== undefined) return byRule(denied, question)
+  if (grant === undefined) {
     return {
       effect: 'deny',
       rule: 'no-rule',
-      reason: `no policy rule allows ${tool}`,
+      reason: `no policy rule allows ${question.tool}`,
       hint: 'the operator can add a rule',
     }
   }
-  return { effect: rule.effect, rule: rule.id, reason: `rule ${rule.id} says ${rule.effect} for ${risk} calls` }
+  const isAllowed = found.some(({ effect, fit }) => effect === 'allow' && fit !== 'maybe')
+  const asked = found.filter(({ effect, fit }) => effect === 'approve' && !(isAllowed && fit === 'open'))
+  const [approve] = asked
+  if (approve === undefined) return byRule(grant, question)
+  const terms = asked.flatMap(({ approval }) => approval ?? [])
+  return { ...byRule(approve, question), ...(terms.length > 0 && { terms }) }
 }
 
-const fits = ({ tools, risks }: Rule, tool: string, risk: Risk): boolean =>
-  (tools === undefined || tools.includes(tool)) && (risks === undefined || risks.includes(risk))
+const byRule = ({ effect, id }: Rule, { risk }: Question): Decision => ({
+  effect,
+  rule: id,
+  reason: `rule ${id} says ${effect} for ${risk} calls`,
+})
+
+type FittingRule = Rule & { readonly fit: Fit }
+
+/** Every rule that names the call, in their order, with how well its conditions fit. */
+function rulesThatFit(policy: Policy, question: Question): readonly FittingRule[] {
+  const fitting: FittingRule[] = []
+  for (const ready of rulesFor(policy, question.tool)) {
+    if (mismatch(ready, question) !== undefined) continue
+    const fit = conditionsFit(ready.rule, question)
+    if (fit !== 'no') fitting.push({ ...ready.rule, fit })
+  }
+  return fitting
+}
+
+/** How well a call fits the conditions of a rule. */
+export function conditionsFit({ when, unless }: Rule, circumstances: Circumstances): Fit {
+  if (when === undefined && unless === undefined) return 'yes'
+  return every([
+    when === undefined ? 'yes' : fitOf(when, circumstances),
+    unless === undefined ? 'yes' : opposite(fitOf(unless, circumstances)),
+  ])
+}
+
+/** The list of a rule that does not name the call; undefined when all do. */
+export function mismatch(
+  { rule, isTarget, isRole }: ReadyRule,
+  { risk, capability, target, caller }: Omit<Question, 'at'>,
+): 'risks' | 'capabilities' | 'targets' | 'roles' | 'who' | undefined {
+  if (rule.risks?.includes(risk) === false) return 'risks'
+  if (rule.capabilities?.includes(capability) === false) return 'capabilities'
+  if (isTarget?.(target) === false) return 'targets'
+  if (isRole?.(caller) === false) return 'roles'
+  return rule.who === undefined || isNamed(rule.who, caller) ? undefined : 'who'
+}
+
+/** A rule made ready to be asked. */
+export interface ReadyRule {
+  readonly rule: Rule
+  readonly isTarget: ((target: Target) => boolean) | undefined
+  readonly isRole: ((caller: Caller) => boolean) | undefined
+}
+
+interface ReadyPolicy {
+  readonly rules: readonly ReadyRule[]
+  readonly byTool: Map<string, readonly ReadyRule[]>
+}
+
+const ready = new WeakMap<Policy, ReadyPolicy>()
+
+/** The rules that name a tool, in their order; made ready once for each policy. */
+export function rulesFor(policy: Policy, tool: string): readonly ReadyRule[] {
+  const known = ready.get(policy) ?? { rules: policy.rules.map((rule) => readyRule(policy, rule)), byTool: new Map() }
+  ready.set(policy, known)
+  const { byTool, rules } = known
+  const found = byTool.get(tool) ?? rules.filter(({ rule }) => namesTool(rule, tool))
+  byTool.set(tool, found)
+  return found
+}
+
+/** Whether the answer for a tool depends on which guest is meant. */
+export const asksForGuest = (policy: Policy, tool: string): boolean =>
+  rulesFor(policy, tool).some(({ rule: { when, unless } }) => (when?.guests ?? unless?.guests) !== undefined)
+
+/** Whether a rule names a tool. */
+export const namesTool = ({ tools }: Pick<Rule, 'tools'>, tool: string): boolean =>
+  tools?.some((name) => matchesGlob(tool, name)) ?? true
+
+function readyRule({ roles = [] }: Policy, rule: Rule): ReadyRule {
+  const meant = roles.filter(({ id }) => rule.roles?.includes(id) === true)
+  return {
+    rule,
+    isTarget: rule.targets && targetSelector(rule.targets),
+    isRole: rule.roles && ((caller) => meant.some(({ who }) => isNamed(who, caller))),
+  }
+}

@@ -49,7 +49,9 @@ export function openGatewayTarget(parts: GatewayParts): Executor {
   const routes: Readonly<Record<string, (asked: Asked) => Answer>> = {
     'GET /targets': () => targetsOf(parts),
     'GET /tools': () => parts.tools.map(rightsOf),
-    'GET /policy': () => ({ rules: parts.policy.rules.map((rule) => ({ ...rule })) }),
+    'GET /policy': () => ({
+      rules: parts.policy.rules.map(({ id, effect, tools, risks }) => ({ id, effect, tools, risks })),
+    }),
     'GET /health': () => parts.health(),
     'GET /approvals': (asked) => approvalsOf(parts, asked),
     'GET /audit': (asked) => auditOf(parts, asked),

@@ -3,6 +3,7 @@ import { isAction } from '../core/tool.ts'
 import { change } from './change.ts'
 import { eachGuest } from './choose-guests.ts'
 import { access } from './decide-call.ts'
+import { decideOnGuests } from './decide-guests.ts'
 import type { Gateway } from './gateway.ts'
 import { parseInput } from './parse-input.ts'
 import { query } from './query.ts'
@@ -36,7 +37,8 @@ async function decideAndDo(gateway: Gateway, request: Call, record: Recorder): P
   record.input(input)
   const allowed = access(gateway, request, input)
   record.decided(allowed)
-  const granted = await eachGuest(gateway, request, { input, granted: allowed })
+  const parts = await eachGuest(gateway, request, { input, granted: allowed })
+  const granted = await decideOnGuests(gateway, request, { input, granted: parts })
   if (granted !== allowed) record.decided(granted)
   if (isAction(tool)) return change(gateway, { ...request, tool, input, granted }, record)
   const result = await query(gateway, { ...request, tool, input, granted }, record.call)

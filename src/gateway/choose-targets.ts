@@ -1,7 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Target } from '../core/target.ts'
+import { groupOf } from '../core/target-selector.ts'
 import { type Tool, worksOn } from '../core/tool.ts'
-import { matchesGlob } from '../lib/glob.ts'
 import { nearest } from '../lib/nearest.ts'
 
 /**
@@ -53,17 +53,6 @@ function select(all: readonly Target[], fitting: readonly Target[], tool: Tool, 
   throw new GatewayError('unknown_target', `no target ${JSON.stringify(selector.slice(0, 80))} for ${tool.name}`, {
     hint: close === undefined ? `targets that fit: ${names(fitting)}` : `did you mean ${close}?`,
   })
-}
-
-/** What a selector of several targets asks of one; undefined for a plain id. */
-function groupOf(selector: string): ((target: Target) => boolean) | undefined {
-  if (selector === 'all') return () => true
-  const [, key, value] = /^(tag|kind|cluster|segment):(.+)$/s.exec(selector) ?? []
-  if (value !== undefined) {
-    return (target) => (key === 'tag' ? target.tags.includes(value) : Reflect.get(target, key ?? '') === value)
-  }
-  if (!selector.includes('*') || selector.length > 100) return undefined
-  return ({ id }) => matchesGlob(id, selector)
 }
 
 const names = (targets: readonly Target[]): string => {

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
-import { type Decision, decide } from '../core/policy.ts'
+import { type Decision, decide, type Question } from '../core/policy.ts'
 import type { Caller, Target } from '../core/target.ts'
 import { capabilityOn, isAction, type Risk, type Tool } from '../core/tool.ts'
 import { chooseClusters } from './choose-clusters.ts'
@@ -20,10 +20,20 @@ export function access(gateway: Gateway, request: Call, input: z.output<Tool['in
   const chosen = chosenBy(gateway, request, input)
   const granted = chosen.map((target) => {
     const risk = isAction(tool) ? (tool.riskOf?.(input, target) ?? tool.risk) : tool.risk
-    const decision = decisionOn(gateway, caller, tool, { target, risk })
-    if (request.snapshotFirst !== true) return { target, risk, decision }
-    return { target, risk, decision: stricter(decision, decisionOnSnapshot(gateway, request, target)) }
+    return { target, risk, decision: decisionOfCall(gateway, request, { target, risk, input }) }
   })
+  return refuseDenied(tool, granted)
+}
+
+/** What policy says of a part of a call; of its snapshot as well, where it makes one. @throws GatewayError as access */
+export function decisionOfCall(gateway: Gateway, request: Call, about: Subject): Decision {
+  const decision = decisionOn(gateway, request.caller, request.tool, about)
+  if (request.snapshotFirst !== true) return decision
+  return stricter(decision, decisionOnSnapshot(gateway, request, about))
+}
+
+/** @throws GatewayError denied when nothing is left to do */
+export function refuseDenied(tool: Tool, granted: readonly Granted[]): readonly Granted[] {
   const denied = granted.filter(({ decision }) => decision.effect === 'deny')
   const [first] = denied
   if (first === undefined || (!isAction(tool) && denied.length < granted.length)) return granted
@@ -32,20 +42,26 @@ export function access(gateway: Gateway, request: Call, input: z.output<Tool['in
 }
 
 /** The way back is a right of its own, on the cluster that keeps the guest. @throws GatewayError */
-function decisionOnSnapshot(gateway: Gateway, { caller, tool }: Call, target: Target): Decision {
+function decisionOnSnapshot(gateway: Gateway, { caller, tool }: Call, { target, input, guest }: Subject): Decision {
   if (!isAction(tool) || tool.restorePoint !== true)
     throw new GatewayError('invalid_input', `${tool.name} takes no snapshot_first: a rollback would not take it back`, {
       hint: 'leave it out',
     })
   const cluster = clusterOfGuest(gateway, target)
   const question = { caller, tool: 'proxmox_snapshot', capability: 'proxmox:control', risk: 'write' } as const
-  return decide(gateway.policy, { ...question, target: cluster })
+  const arguments_ = input === undefined ? {} : { input: { action: 'create' } }
+  return decide(gateway.policy, { ...question, ...arguments_, guest, target: cluster, at: gateway.clock.now() })
 }
 
 const strictness = { allow: 0, approve: 1, deny: 2 } as const
 
-const stricter = (one: Decision, other: Decision): Decision =>
-  strictness[other.effect] > strictness[one.effect] ? other : one
+/** The stricter one; where both ask for approval, on the terms of both. */
+function stricter(one: Decision, other: Decision): Decision {
+  if (strictness[other.effect] !== strictness[one.effect])
+    return strictness[other.effect] > strictness[one.effect] ? other : one
+  const terms = [...(one.terms ?? []), ...(other.terms ?? [])]
+  return { ...one, ...(terms.length > 0 && { terms }) }
+}
 
 function chosenBy({ targets: { all }, fleet }: Gateway, request: Call, input: z.output<Tool['input']>) {
   const { tool, targets, cluster } = request
@@ -55,16 +71,17 @@ function chosenBy({ targets: { all }, fleet }: Gateway, request: Call, input: z.
   return chooseClusters({ all, fleet }, tool, { cluster, resource })
 }
 
+/** What is decided about: a target, and as far as they are known the arguments and the guest meant. */
+export interface Subject extends Pick<Question, 'input' | 'guest'> {
+  readonly target: Target
+  readonly risk: Risk
+}
+
 /** What policy says of one tool on one target; handles of earlier calls were checked by their own call's right. */
-export function decisionOn(
-  gateway: Gateway,
-  caller: Caller,
-  tool: Tool,
-  { target, risk }: { target: Target; risk: Risk },
-): Decision {
-  const capability = capabilityOn(tool, target.kind)
+export function decisionOn(gateway: Gateway, caller: Caller, tool: Tool, subject: Subject): Decision {
+  const capability = capabilityOn(tool, subject.target.kind)
   if (capability === undefined) return { effect: 'allow', rule: 'origin', reason: 'as the call that made it' }
-  return decide(gateway.policy, { caller, tool: tool.name, capability, risk, target })
+  return decide(gateway.policy, { caller, tool: tool.name, capability, at: gateway.clock.now(), ...subject })
 }
 
 /** A handle works only for the caller whose call made it, and only while that caller may still make that call. */

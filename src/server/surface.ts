@@ -17,12 +17,22 @@ export interface Surface {
 
 const made = new WeakMap<McpParts, Map<string, Surface>>()
 
+/** Callers whose surface is remembered; then all are made anew. */
+const mostKnown = 1000
+
 export function surfaceOf(parts: McpParts, caller: Caller): Surface {
   const known = made.get(parts) ?? new Map<string, Surface>()
   made.set(parts, known)
-  const rights = `${parts.grants()} ${caller.scopes.join(' ')}`
-  const surface = known.get(rights) ?? makeSurface(parts, parts.visible(caller))
-  known.set(rights, surface)
+  // Roles follow who the caller is, so scopes alone do not tell what it sees.
+  const who = JSON.stringify([parts.grants(), caller])
+  const found = known.get(who)
+  if (found !== undefined) return found
+  if (known.size >= mostKnown) known.clear()
+  const visible = parts.visible(caller)
+  const names = visible.map(({ name }) => name).join(' ')
+  const surface = known.get(names) ?? makeSurface(parts, visible)
+  known.set(names, surface)
+  known.set(who, surface)
   return surface
 }
 

@@ -61,7 +61,14 @@ export default defineTool({
         capabilities: expandCapabilities(capabilities),
         constraints: defaultConstraints,
       }
-      const question = { caller: context.caller, tool: name, capability, risk: tool.risk, target: asked }
+      const question = {
+        at: context.now,
+        caller: context.caller,
+        tool: name,
+        capability,
+        risk: tool.risk,
+        target: asked,
+      }
       const { effect, rule, reason, hint } = decide(policy, question)
       return { target: id, effect, rule, reason, hint: hint ?? hints[effect] }
     })

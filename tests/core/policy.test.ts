@@ -14,6 +14,7 @@ const target = (granted: readonly Capability[]): Target => ({
 })
 const ask = (granted: readonly Capability[], scopes: readonly Capability[], risk: Risk, rules?: readonly Rule[]) =>
   decide(rules === undefined ? defaultPolicy : { rules }, {
+    at: new Date(0),
     caller: { id: 'alice', scopes },
     tool: 'do_it',
     capability: 'file:write',

@@ -1,0 +1,99 @@
+import { defaultPolicy, type Policy } from '../core/policy.ts'
+import { targetKinds } from '../core/target.ts'
+import { groupOf } from '../core/target-selector.ts'
+import { conditionFindings } from './policy-conditions.ts'
+import { policySchema, type RawPolicy } from './policy-schema.ts'
+import type { PolicySurroundings } from './policy-surroundings.ts'
+import { testFindings } from './policy-tests.ts'
+import { toolsFindings } from './policy-tools.ts'
+import { type Finding, type Path, pathText, quoted } from './problem.ts'
+import { section } from './section.ts'
+import { suggest } from './suggest.ts'
+
+/** The content of policy.yaml as plain values. */
+export interface PolicyContent {
+  readonly value: unknown
+  readonly substituted: (path: Path) => boolean
+}
+
+/** Checks a policy against its schema, the tools and the targets, and runs its tests where nothing else is wrong. */
+export function checkPolicy(
+  content: PolicyContent,
+  surroundings: PolicySurroundings,
+): { readonly policy: Policy; readonly findings: readonly Finding[] } {
+  const { sound, parsed, findings } = section(policySchema, { ...content, path: [] })
+  const raw = parsed ?? sound
+  if (raw === undefined) return { policy: defaultPolicy, findings }
+  const policy = policyOf(raw)
+  const wrong = [...findings, ...crossFindings(raw, surroundings)]
+  if (wrong.some(({ severity }) => severity === 'error')) return { policy, findings: wrong }
+  return { policy, findings: [...wrong, ...testFindings(policy, raw.tests ?? [], surroundings)] }
+}
+
+function policyOf({ roles, rules }: RawPolicy): Policy {
+  return {
+    ...(roles && { roles: Object.entries(roles).map(([id, role]) => ({ id, ...role })) }),
+    rules: rules === undefined ? defaultPolicy.rules : rules,
+  }
+}
+
+function crossFindings({ roles = {}, rules = [] }: RawPolicy, surroundings: PolicySurroundings): readonly Finding[] {
+  const ids = rules.map(({ id }) => id)
+  return [
+    ...Object.entries(roles).flatMap(([name, { may }]) =>
+      may.flatMap(({ targets }, at) => targetFindings(['roles', name, 'may', at, 'targets'], targets, surroundings)),
+    ),
+    ...rules.flatMap((rule, at) => [
+      ...idFindings(['rules', at, 'id'], rule.id, ids.indexOf(rule.id) < at),
+      ...roleFindings(['rules', at, 'roles'], rule.roles, Object.keys(roles)),
+      ...targetFindings(['rules', at, 'targets'], rule.targets, surroundings),
+      ...toolsFindings(['rules', at, 'tools'], rule.tools, surroundings),
+      ...conditionFindings(['rules', at], rule, surroundings),
+    ]),
+  ]
+}
+
+/** What decisions say where no rule decided. */
+const reserved = ['grant', 'scope', 'role', 'no-rule', 'origin']
+
+function idFindings(path: Path, id: string, isTaken: boolean): readonly Finding[] {
+  const what = isTaken ? 'stands twice' : reserved.includes(id) ? 'has a meaning of its own in answers' : undefined
+  return what === undefined
+    ? []
+    : [{ severity: 'error', path, what: `rule id ${quoted(id)} ${what}`, hint: 'give it another id' }]
+}
+
+const roleFindings = (path: Path, asked: readonly string[] = [], known: readonly string[]): readonly Finding[] =>
+  asked.flatMap((role, at): readonly Finding[] => {
+    if (known.includes(role)) return []
+    const near = suggest(role, known)
+    const hint = near === undefined ? `roles of this file: ${known.join(', ') || 'none'}` : `did you mean ${near}?`
+    return [{ severity: 'error', path: [...path, at], what: `${quoted(role)} is no role of this file`, hint }]
+  })
+
+function targetFindings(
+  path: Path,
+  selectors: readonly string[] = [],
+  { targets }: PolicySurroundings,
+): readonly Finding[] {
+  return selectors.flatMap((selector, at): readonly Finding[] => {
+    const place = [...path, at]
+    const group = groupOf(selector)
+    const [, kind] = /^kind:(.*)$/.exec(selector) ?? []
+    if (kind !== undefined && !targetKinds.some((known) => known === kind))
+      return [
+        { severity: 'error', path: place, what: `${quoted(kind)} is no kind`, hint: `use ${targetKinds.join(', ')}` },
+      ]
+    if (targets.some((target) => target.id === selector || group?.(target) === true)) return []
+    if (group !== undefined || selector.startsWith('pve:')) {
+      const hint = 'it may name guests that discovery finds; else correct it'
+      return [{ severity: 'warning', path: place, what: `${quoted(selector)} names no target of targets.yaml`, hint }]
+    }
+    const near = suggest(
+      selector,
+      targets.map(({ id }) => id),
+    )
+    const hint = near === undefined ? 'name a target of targets.yaml' : `did you mean ${near}?`
+    return [{ severity: 'error', path: place, what: `${pathText(place)} ${quoted(selector)} is no target`, hint }]
+  })
+}
