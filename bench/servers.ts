@@ -36,6 +36,7 @@ export function makePlace(): Place {
     TAILOPS_CONFIG: config,
     TAILOPS_STATE_DIR: join(dir, 'state'),
     TAILOPS_LOG_LEVEL: 'warn',
+    TAILOPS_RATE_LIMIT: '0',
   }
   return { env, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }

@@ -5,12 +5,12 @@ import type { App } from './cli/command.ts'
 import { loadBoth } from './config/load-both.ts'
 import { severityLine } from './config/problem.ts'
 import { defaultConfigPath, type Settings } from './config/settings.ts'
-import { inWords } from './core/brake.ts'
 import { capabilities } from './core/capability.ts'
 import { GatewayError } from './core/errors.ts'
 import type { Caller } from './core/target.ts'
 import { openContacts } from './executors/contacts.ts'
 import { call, type Gateway } from './gateway/call.ts'
+import { openCallTurnstile } from './gateway/call-turnstile.ts'
 import { openJobs } from './gateway/jobs.ts'
 import { reconcileOrphans } from './gateway/reconcile.ts'
 import { grantsOf, knownTargets, visibleTools } from './gateway/visible-tools.ts'
@@ -20,12 +20,14 @@ import { systemClock } from './lib/clock.ts'
 import type { Logger } from './lib/log.ts'
 import { randomId } from './lib/random-id.ts'
 import { secretsIn } from './lib/secret.ts'
+import type { Turnstile } from './lib/turnstile.ts'
 import { version } from './lib/version.ts'
 import { callTool } from './server/call-tool.ts'
 import { openDoor } from './server/door.ts'
 import type { McpParts } from './server/mcp-parts.ts'
 import { serveHttp } from './server/serve-http.ts'
 import { type Listener, untilStopped } from './server/until-stopped.ts'
+import { freezeBy } from './state/freeze-by.ts'
 import type { State } from './state/open.ts'
 import { tools } from './tools/index.ts'
 
@@ -56,7 +58,9 @@ export interface OpenApp extends App {
 
 /** SIGUSR2 freezes from here on; SIGUSR1 belongs to the debugger of Node and Bun. @throws GatewayError invalid_config */
 export async function openApp(parts: Parts): Promise<OpenApp> {
-  const onFreeze = () => freezeBy(parts, 'signal:SIGUSR2')
+  const { audit, brake } = parts.state
+  const freezing = { audit, brake, clock: systemClock, log: parts.log, newId: randomId }
+  const onFreeze = () => freezeBy(freezing, 'signal:SIGUSR2')
   parts.process.on('SIGUSR2', onFreeze)
   let listener: Listener | undefined
   const onNews: OpenApp['onNews'] = (given) => {
@@ -65,6 +69,7 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
   const lasting = {
     ...parts,
     jobs: openJobs(systemClock),
+    turnstile: openCallTurnstile(parts.settings.maxCalls),
     contacts: openContacts(systemClock),
     sshPool: new Map(),
     doorKey: randomBytes(32),
@@ -95,7 +100,7 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
     watch,
     stdioCaller: () => stdioCaller(parts),
     callTool: (tool, args) => callTool(mcp(), tool, { args, caller, signal }),
-    serveHttp: () => serveUntilStopped(parts, service, onNews),
+    serveHttp: () => serveUntilStopped(lasting, service, onNews),
     async close() {
       await current().close()
       parts.process.off('SIGUSR2', onFreeze)
@@ -133,33 +138,21 @@ function reloadable(load: () => Loaded, log: Logger): Reloadable {
   }
 }
 
-async function serveUntilStopped(parts: Parts, { current, reload, watch }: Reloadable, onNews: OpenApp['onNews']) {
-  const { process, state, log, settings } = parts
-  const { listen: address, baseUrl, authMode } = settings
+async function serveUntilStopped(parts: Lasting, { current, reload, watch }: Reloadable, onNews: OpenApp['onNews']) {
+  const { process, state, log, settings, turnstile } = parts
+  const { listen: address, baseUrl, authMode, rates } = settings
   const { audit, brake, tokens } = state
   const ready = () => audit.writable()
   const frozen = () => brake.frozen() !== undefined
+  const isCrowded = (caller: string) => turnstile.isFull(caller)
+  const limits = { rates, isCrowded }
   const rest = { audit, tokens, clock: systemClock, log, newId: randomId, ready, frozen, hostname: hostname() }
-  const service = await serveHttp({ address, baseUrl, authMode, ...rest, current: () => current().mcp })
+  const service = await serveHttp({ address, baseUrl, authMode, ...rest, ...limits, current: () => current().mcp })
   log.info('listening', { url: service.url, auth: authMode, targets: current().gateway.targets.all.length })
   const freeze = brake.frozen()
   if (freeze !== undefined) log.warn('frozen: changes are refused', { freeze })
   watch()
   await untilStopped(process, service, { clock: systemClock, reload, onNews })
-}
-
-/** The brake first: it works even where the log cannot be written. */
-function freezeBy({ state: { audit, brake }, log }: Parts, by: string): void {
-  const at = systemClock.now()
-  try {
-    const freeze = brake.freeze({ at, by, stop: false })
-    log.warn('frozen: changes are refused', { freeze })
-    audit
-      .append({ at: at.toISOString(), call: randomId(), event: 'freeze', caller: by, reason: inWords(freeze) })
-      .catch((error: unknown) => log.error('the freeze could not be audited', { error }))
-  } catch (error) {
-    log.error('cannot freeze', { error })
-  }
 }
 
 interface Loaded {
@@ -174,6 +167,7 @@ interface Loaded {
 
 /** What stays the same when the configuration is loaded again. */
 interface Lasting extends Parts, TargetParts {
+  readonly turnstile: Turnstile
   readonly doorKey: Uint8Array
   called(tool: string): void
 }
@@ -211,7 +205,7 @@ function loadGateway(parts: Lasting): Loaded {
     grants: () => grantsOf(gateway),
     targetIds: (caller) => knownTargets(gateway, caller),
     call: (request) => {
-      const answer = call(gateway, request)
+      const answer = parts.turnstile.pass(request.caller.id, request.signal, () => call(gateway, request))
       const ended = answer.then(ignore, ignore).then(() => {
         calls.delete(ended)
         parts.called(request.tool.name)

@@ -10,8 +10,15 @@ export const ownNames: readonly string[] = [
   'TAILOPS_LOG_LEVEL',
   'TAILOPS_AUTH_MODE',
   'TAILOPS_OPERATION_MODE',
+  'TAILOPS_RATE_LIMIT',
+  'TAILOPS_MAX_CALLS',
   'TAILOPS_OUTPUT',
   'TAILOPS_TOKEN',
+  'TSIDP_URL',
+  'TSIDP_CLIENT_ID',
+  'TSIDP_CLIENT_SECRET',
+  'TAILOPS_LOGIN_CLAIM',
+  'TAILOPS_GROUPS_CLAIM',
 ]
 
 /** Old variable to new one. */

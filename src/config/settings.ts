@@ -19,6 +19,10 @@ export interface Settings {
   readonly baseUrl?: string | undefined
   readonly logLevel: LogLevel
   readonly authMode: 'token' | 'none'
+  /** TAILOPS_RATE_LIMIT: calls a minute of one caller, by their risk; 0: any number. */
+  readonly rates: Readonly<Record<(typeof risks)[number], number>>
+  /** TAILOPS_MAX_CALLS: calls of one caller at the same time. */
+  readonly maxCalls: number
   readonly operationMode: 'local' | 'gateway'
   readonly output: 'toon' | 'json' | 'structured'
   /** TAILOPS_TOKEN: limits the caller over stdio. */
@@ -50,6 +54,8 @@ export function readSettings(env: Env): ReadSettings {
     baseUrl: baseUrl(from),
     logLevel: logLevel(from),
     authMode: authMode(from),
+    rates: rates(from),
+    maxCalls: maxCalls(from),
     operationMode: oneOf(from, 'TAILOPS_OPERATION_MODE', ['local', 'gateway']),
     output: oneOf(from, 'TAILOPS_OUTPUT', ['toon', 'json', 'structured']),
     token: secret(values.get('TAILOPS_TOKEN')),
@@ -160,6 +166,35 @@ function oneOf<const T extends string>({ spelled, report }: Reading, name: strin
     near === undefined ? `use one of ${known.join(', ')}` : `did you mean ${near}?`,
   )
   return known[0]
+}
+
+const risks = ['read', 'probe', 'write', 'destructive'] as const
+const defaultRate = 100
+
+/** `100` for every risk, or some by name, the others as by default: `read=300,destructive=5`. */
+function rates({ spelled, report }: Reading): Settings['rates'] {
+  const found = spelled('TAILOPS_RATE_LIMIT')
+  const all = (count: number) => ({ read: count, probe: count, write: count, destructive: count })
+  if (found === undefined) return all(defaultRate)
+  if (/^\d{1,6}$/.test(found.value)) return all(Number(found.value))
+  const given = found.value.split(',').map((part) => /^\s*(\w+)=(\d{1,6})\s*$/.exec(part) ?? [])
+  if (given.every(([, name]) => risks.some((risk) => risk === name)))
+    return { ...all(defaultRate), ...Object.fromEntries(given.map(([, name, count]) => [name, Number(count)])) }
+  report(
+    'error',
+    found.name,
+    `${quoted(found.value)} is no number of calls a minute`,
+    `write 100, or by risk (${risks.join(', ')}) read=300,destructive=5; 0 is no limit`,
+  )
+  return all(defaultRate)
+}
+
+function maxCalls({ spelled, report }: Reading): number {
+  const found = spelled('TAILOPS_MAX_CALLS')
+  if (found === undefined) return 32
+  if (/^[1-9]\d{0,2}$/.test(found.value)) return Number(found.value)
+  report('error', found.name, `${quoted(found.value)} is no number from 1 to 999`, 'write 32')
+  return 32
 }
 
 /** Variables that look like one of ours. */

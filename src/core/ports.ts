@@ -79,6 +79,7 @@ export interface AuditRecord {
     | 'reconciled'
     | 'approval'
     | 'session'
+    | 'limited'
     | 'freeze'
     | 'unfreeze'
     | 'gateway'

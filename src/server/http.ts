@@ -20,6 +20,7 @@ import { type Change, tell } from './changes.ts'
 import { type EventStreams, openEventStreams } from './event-streams.ts'
 import { type Names, refuseForeign } from './guard.ts'
 import { rpcError } from './json-rpc.ts'
+import type { Limits } from './limits.ts'
 import { plainRequest } from './plain-request.ts'
 import type { Session, Sessions } from './sessions.ts'
 import { singleAnswer } from './single-answer.ts'
@@ -29,6 +30,7 @@ export interface HttpParts {
   readonly names: Names
   readonly authenticate: Authenticate
   readonly sessions: Sessions
+  readonly limits: Limits
   readonly clock: Clock
   readonly log: Logger
   /** One MCP server for one caller: for a session, or for one request of this method. */
@@ -45,7 +47,8 @@ export interface HttpParts {
 
 /** The gateway as a web application. */
 export interface HttpApp {
-  fetch(request: Request): Promise<Response>
+  /** @param peer the address at the other end of the connection */
+  fetch(request: Request, peer?: string): Promise<Response>
   /** Tells every client that tools or a resource have changed. */
   changed(what: Change): void
   /** Lets calls finish, at most `withinMs`, then ends every stream and session. */
@@ -54,8 +57,12 @@ export interface HttpApp {
 
 const sweepEveryMs = 5000
 
+interface Env {
+  readonly Bindings: { readonly peer: string | undefined }
+}
+
 export function httpApp(parts: HttpParts): HttpApp {
-  const { clock, sessions } = parts
+  const { clock, limits, sessions } = parts
   const streams = openEventStreams()
   const stop = new AbortController()
   const calls = new Set<Promise<Response>>()
@@ -65,10 +72,10 @@ export function httpApp(parts: HttpParts): HttpApp {
   })
   const bodies = openBodies(clock)
   const serve = endpoint({ ...parts, streams, bodies, modern: modern.fetch })
-  const app = new Hono()
-  const authenticated = (context: Context, handle: (who: Authenticated) => Response | Promise<Response>) => {
-    const who = parts.authenticate(context.req.raw)
-    return who instanceof Response ? who : handle(who)
+  const app = new Hono<Env>()
+  const authenticated = async (context: Context<Env>, handle: (who: Authenticated) => Response | Promise<Response>) => {
+    const who = await parts.authenticate(context.req.raw)
+    return who instanceof Response ? limits.refused(who, context.req.raw, context.env.peer) : handle(who)
   }
   const orFrozen = (word: string) => (parts.frozen() ? `${word} (frozen)\n` : `${word}\n`)
   app.get('/healthz', (context) => context.text(orFrozen('ok')))
@@ -82,9 +89,9 @@ export function httpApp(parts: HttpParts): HttpApp {
     bodies.endLate()
   })
   return {
-    async fetch(request) {
+    async fetch(request, peer) {
       if (stop.signal.aborted) return rpcError(503, -32000, 'the gateway is stopping', { 'Retry-After': '5' })
-      const answer = Promise.resolve(refuseForeign(request, parts.names) ?? app.fetch(request))
+      const answer = Promise.resolve(refuseForeign(request, parts.names) ?? app.fetch(request, { peer }))
       calls.add(answer)
       try {
         return await answer
@@ -144,7 +151,7 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
     return rpcError(415, -32000, 'Content-Type must be application/json')
   const body = await parts.bodies.read(request)
   if (body instanceof Response) return body
-  const refused = await parts.refuse?.(who.caller, body.json)
+  const refused = parts.limits.called(who.caller.id, body.json) ?? (await parts.refuse?.(who.caller, body.json))
   if (refused !== undefined) return refused
   const plain = plainRequest(request, body.json)
   if (plain === undefined && !(await isLegacyRequest(request, body.json))) {

@@ -13,7 +13,8 @@ export interface Listener {
   stop(): Promise<void>
 }
 
-type Fetch = (request: Request) => Promise<Response>
+/** `peer` is the address at the other end of the connection. */
+type Fetch = (request: Request, peer: string | undefined) => Promise<Response>
 
 /** Connections that are silent before or between requests, seconds. */
 const idleSeconds = 60
@@ -39,16 +40,22 @@ function onBun({ host, port }: ListenAddress, fetch: Fetch): Listener {
     fetch(request, own) {
       // An answer may take as long as it takes; the time limit is for connections without a request.
       own.timeout(request, 0)
-      return fetch(request)
+      return fetch(request, own.requestIP(request)?.address)
     },
   })
   return { host, port: server.port ?? port, stop: () => server.stop(true) }
 }
 
+interface Incoming {
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
 async function onNode({ host, port }: ListenAddress, fetch: Fetch): Promise<Listener> {
   const { serve } = await import('@hono/node-server')
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port, overrideGlobalObjects: false }, (bound) =>
+    const answer = (request: Request, { incoming }: { readonly incoming: Incoming }) =>
+      fetch(request, incoming.socket.remoteAddress)
+    const server = serve({ fetch: answer, hostname: host, port, overrideGlobalObjects: false }, (bound) =>
       resolve({ host, port: bound.port, stop: () => end(server) }),
     )
     server.once('error', reject)

@@ -8,6 +8,7 @@ import { tokenAuth } from './auth/token.ts'
 import { callerOf } from './caller-of.ts'
 import { isLoopback, namesOf } from './guard.ts'
 import { type HttpApp, httpApp } from './http.ts'
+import { type Limited, openLimits, type Rates } from './limits.ts'
 import { type ListenAddress, type Listener, listen } from './listen.ts'
 import { mcpServer } from './mcp.ts'
 import type { McpParts } from './mcp-parts.ts'
@@ -21,6 +22,9 @@ export interface HttpServiceParts {
   readonly authMode: 'token' | 'none'
   readonly tokens: Tokens
   readonly audit: AuditLog
+  readonly rates: Rates
+  /** Whether as many calls of this caller run and wait as may. */
+  isCrowded(caller: string): boolean
   readonly clock: Clock
   readonly log: Logger
   current(): McpParts
@@ -53,6 +57,16 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
     names: namesOf(address, parts.baseUrl, parts.hostname),
     authenticate: authMode === 'none' ? noAuth : tokenAuth(parts.tokens),
     sessions: openSessions({ clock, newId: () => parts.newId(32) }),
+    limits: openLimits({
+      rates: parts.rates,
+      tools: current().tools,
+      elapsedMs: clock.elapsedMs,
+      isCrowded: parts.isCrowded,
+      onLimited(limited) {
+        log.warn('too many', { ...limited })
+        void recordLimited(parts, limited)
+      },
+    }),
     clock,
     log,
     serverFor: (_caller, only) => mcpServer({ current, callerOf, only }),
@@ -77,6 +91,16 @@ async function close(app: HttpApp, listener: Listener): Promise<void> {
 }
 
 const urlOf = ({ host, port }: Listener): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`
+
+async function recordLimited({ audit, clock, log, newId }: HttpServiceParts, { what, who }: Limited) {
+  const caller = what === 'logins' || what === 'requests' ? `address:${who}` : who
+  const record = { at: clock.now().toISOString(), call: newId(12), event: 'limited', caller } as const
+  try {
+    await audit.append({ ...record, result: 'busy', reason: `too many ${what}; answered 429` })
+  } catch (error) {
+    log.error('audit', { error })
+  }
+}
 
 /** If even this cannot be written, the log line before it tells. */
 async function recordForeign({ audit, clock, log, newId }: HttpServiceParts, caller: string, owner: string) {

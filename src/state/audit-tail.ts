@@ -21,6 +21,7 @@ const record = z.object({
     'reconciled',
     'approval',
     'session',
+    'limited',
     'freeze',
     'unfreeze',
     'gateway',

@@ -27,6 +27,7 @@ export async function startShipped(): Promise<ShippedGateway> {
     HOME: dir,
     TAILOPS_CONFIG: join(dir, 'targets.yaml'),
     TAILOPS_STATE_DIR: join(dir, 'state'),
+    TAILOPS_RATE_LIMIT: '0',
     TAILOPS_LISTEN: '127.0.0.1:0',
   }
   writeFileSync(

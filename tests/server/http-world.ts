@@ -8,6 +8,7 @@ import { randomId } from '../../src/lib/random-id.ts'
 import { tokenAuth } from '../../src/server/auth/token.ts'
 import { namesOf } from '../../src/server/guard.ts'
 import { type HttpApp, httpApp } from '../../src/server/http.ts'
+import { type Limited, openLimits, type Rates } from '../../src/server/limits.ts'
 import { listen } from '../../src/server/listen.ts'
 import { openSessions, type SessionLimits, type Sessions } from '../../src/server/sessions.ts'
 
@@ -18,6 +19,8 @@ export interface HttpWorld {
   readonly sessions: Sessions
   /** Callers that used a session of somebody else. */
   readonly foreign: readonly string[]
+  /** Who was answered 429 from a moment on. */
+  readonly limited: readonly Limited[]
   /** Tokens that hold, and until when; a test changes it. */
   readonly tokens: Map<string, { readonly caller: Caller; readonly expiresAt: Date }>
   stop(): Promise<void>
@@ -27,6 +30,9 @@ export async function openHttpWorld(options: {
   serverFor(caller: Caller): Server
   readonly clock?: Clock
   readonly limits?: SessionLimits
+  /** Left out: any number of calls. */
+  readonly rates?: Rates
+  isCrowded?(caller: string): boolean
 }): Promise<HttpWorld> {
   const clock = options.clock ?? systemClock
   const tokens: HttpWorld['tokens'] = new Map()
@@ -35,11 +41,19 @@ export async function openHttpWorld(options: {
     return found !== undefined && found.expiresAt > clock.now() ? found : undefined
   }
   const foreign: string[] = []
+  const limited: Limited[] = []
   const sessions = openSessions({ clock, newId: () => randomId(32), limits: options.limits })
   const app = httpApp({
     names: namesOf({ host: '127.0.0.1' }, undefined, 'localhost'),
     authenticate: tokenAuth({ verify }),
     sessions,
+    limits: openLimits({
+      rates: options.rates ?? { read: 0, probe: 0, write: 0, destructive: 0 },
+      tools: [{ name: 'change', risk: 'write' }],
+      elapsedMs: clock.elapsedMs,
+      isCrowded: options.isCrowded ?? (() => false),
+      onLimited: (one) => limited.push(one),
+    }),
     clock,
     log: logger('error', (line) => process.stderr.write(line), clock.now),
     serverFor: options.serverFor,
@@ -53,6 +67,7 @@ export async function openHttpWorld(options: {
     app,
     sessions,
     foreign,
+    limited,
     tokens,
     async stop() {
       await app.close(1000)

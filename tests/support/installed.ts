@@ -57,6 +57,8 @@ export function install(targets?: (files: string) => string): Installed {
     HOME: dir,
     TAILOPS_CONFIG: config,
     TAILOPS_STATE_DIR: join(dir, 'state'),
+    // Tests ask as fast as they can.
+    TAILOPS_RATE_LIMIT: '0',
   }
   const running = new Set<Served>()
   const run = (args: readonly string[], input = '') =>
