@@ -1,7 +1,8 @@
 import { capabilities } from '../core/capability.ts'
 import { type Decision, decide, type Policy } from '../core/policy.ts'
+import { questionOf } from '../core/policy-question.ts'
 import type { Caller, Target } from '../core/target.ts'
-import { capabilityOn, isAction, type Tool, worksOn } from '../core/tool.ts'
+import { capabilityOn, type Tool, worksOn } from '../core/tool.ts'
 import type { RawTest } from './policy-schema.ts'
 import type { PolicySurroundings } from './policy-surroundings.ts'
 import { type Finding, type Path, quoted } from './problem.ts'
@@ -98,19 +99,12 @@ const unknown = (path: Path, what: string, near?: string): { readonly finding: F
 const usualTime = new Date('2026-01-05T12:00:00Z')
 
 function decisionOf(policy: Policy, test: RawTest, { tool, target, input }: Subject): Decision {
-  const capability = capabilityOn(tool, target.kind)
-  if (capability === undefined) return { effect: 'allow', rule: 'origin', reason: 'as the call that made it' }
-  const { guest, at } = test
-  return decide(policy, {
-    caller: callerOf(test),
-    tool: tool.name,
-    capability,
-    risk: isAction(tool) ? (tool.riskOf?.(input, target) ?? tool.risk) : tool.risk,
-    target,
-    input,
-    guest: guest === undefined ? 'none' : { ...guest, tags: guest.tags ?? [] },
-    at: at === undefined ? usualTime : new Date(at),
-  })
+  const { guest: named, at: when } = test
+  const guest = named === undefined ? 'none' : { ...named, tags: named.tags ?? [] }
+  const at = when === undefined ? usualTime : new Date(when)
+  const question = questionOf(tool, target, { caller: callerOf(test), input, guest, at })
+  if (question === undefined) return { effect: 'allow', rule: 'origin', reason: 'as the call that made it' }
+  return decide(policy, question)
 }
 
 function callerOf({ caller: { id, scopes, login, groups = [], tags = [] } }: RawTest): Caller {

@@ -84,17 +84,17 @@ export const toolsReply = z.array(
   }),
 )
 
-/** GET /policy */
-export const policyReply = z.object({
-  rules: z.array(
-    z.object({
-      id: text,
-      effect: z.enum(['allow', 'approve', 'deny']),
-      tools: z.array(text).optional(),
-      risks: z.array(z.enum(['read', 'probe', 'write', 'destructive'])).optional(),
-    }),
-  ),
-})
+/** GET /decisions */
+export const decisionsReply = z.array(
+  z.object({
+    target: text,
+    risk: z.enum(['read', 'probe', 'write', 'destructive']).optional(),
+    effect: z.enum(['allow', 'approve', 'deny']),
+    rule: text,
+    reason: text,
+    changes: z.array(text).optional(),
+  }),
+)
 
 const fact = z.union([text, z.number(), z.boolean(), z.array(text)])
 const kind = z.enum(resourceKinds)

@@ -12,6 +12,7 @@ import type { Json } from '../lib/json.ts'
 import { characterStart } from '../lib/utf8.ts'
 import type { Contacts } from './contacts.ts'
 import { changesOf, findingsOf, fleetOf } from './gateway-fleet.ts'
+import { decisionsOf, heldBy } from './gateway-policy.ts'
 import { dialFromHere, performProbe } from './own-probe.ts'
 
 /** What the gateway knows of itself. */
@@ -47,11 +48,9 @@ type Answer = Json | undefined | Promise<Json | undefined>
 /** Answers requests about the gateway itself, from its stores: `GET /targets`, `GET /jobs/ID?wait_ms=50000`, `GET /audit?limit=20&events=all`. Nothing here changes a target. */
 export function openGatewayTarget(parts: GatewayParts): Executor {
   const routes: Readonly<Record<string, (asked: Asked) => Answer>> = {
-    'GET /targets': () => targetsOf(parts),
+    'GET /targets': ({ query }) => targetsOf(parts, query.get('caller') ?? undefined),
     'GET /tools': () => parts.tools.map(rightsOf),
-    'GET /policy': () => ({
-      rules: parts.policy.rules.map(({ id, effect, tools, risks }) => ({ id, effect, tools, risks })),
-    }),
+    'GET /decisions': ({ query }) => decisionsOf(parts, query.get('ask') ?? '', parts.clock.now()),
     'GET /health': () => parts.health(),
     'GET /approvals': (asked) => approvalsOf(parts, asked),
     'GET /audit': (asked) => auditOf(parts, asked),
@@ -133,8 +132,12 @@ function aboutFleet(fleet: FleetStore, name: string, query: URLSearchParams): An
   return name === 'changes' ? changesOf(fleet, numberIn(query, 'since', 0), numberIn(query, 'limit', 500)) : undefined
 }
 
-const targetsOf = ({ targets, contacts }: GatewayParts): Json =>
-  targets.map(({ id, alias, kind, tags, capabilities, segment, cluster }) => {
+/** All targets; for a caller with what it may do there, instead of what is granted. */
+const targetsOf = (parts: GatewayParts, caller?: string): Json =>
+  parts.targets.map((target) => {
+    const { id, alias, kind, tags, segment, cluster } = target
+    const { contacts } = parts
+    const capabilities = caller === undefined ? target.capabilities : heldBy(parts, target, caller)
     const contact = contacts.of(id)
     return {
       id,

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Context } from '../core/context.ts'
 import { targetsReply } from '../core/gateway-replies.ts'
 import { get } from '../core/operation.ts'
 import { jsonOf } from '../core/reply.ts'
@@ -38,8 +37,12 @@ export default defineTool({
     note: z.string().optional(),
   }),
   async run({ kind, text }, { caller, now, read }) {
-    const all = jsonOf(await read(get('/targets')), targetsReply, 'the list of targets')
-    const fitting = all.filter((target) => fits(target, { kind, text }) && canOn(target, caller).length > 0)
+    const all = jsonOf(
+      await read(get(`/targets?caller=${encodeURIComponent(JSON.stringify(caller))}`)),
+      targetsReply,
+      'the list of targets',
+    )
+    const fitting = all.filter((target) => fits(target, { kind, text }) && target.capabilities.length > 0)
     // There may be thousands of them: who wants them asks for them.
     const guests = kind === undefined && text === undefined ? fitting.filter((target) => target.kind === 'guest') : []
     const shown = fitting.filter((target) => !guests.includes(target))
@@ -48,7 +51,7 @@ export default defineTool({
       const seen =
         contact === undefined ? { reachable: 'not asked yet' } : { reachable, last_seen: ageOf(contact.at, now) }
       const { id, alias, kind: found, segment = '', cluster = '' } = target
-      const can = canOn(target, caller).join(' ')
+      const can = target.capabilities.join(' ')
       const row = { id, name: alias ?? '', kind: found, tags: target.tags.join(' '), can, segment, cluster }
       return { ...row, last_seen: '', ...own(id, seen) }
     })
@@ -67,9 +70,6 @@ export default defineTool({
 const mostRows = 200
 
 type Listed = z.output<typeof targetsReply>[number]
-
-const canOn = ({ capabilities }: Listed, { scopes }: Context['caller']): readonly string[] =>
-  capabilities.filter((capability) => scopes.some((scope) => scope === capability))
 
 function fits(
   target: Listed,
