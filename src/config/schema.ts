@@ -31,7 +31,7 @@ export const constraintsSchema = z
       .array(text().regex(/^[\w@:.\\-]+$/))
       .default([])
       .describe('Units that may be managed although they could cut us off.'),
-    commands: z.array(commandRule).default([]).describe('Programs that run_command may start.'),
+    commands: z.array(commandRule).default([]).describe('Programs that run_command and proxmox_exec may start.'),
     networks: z.array(cidr()).default([]).describe('Networks that probes may reach.'),
     max_memory: unused('limit memory on the target itself'),
     max_cpu: unused('limit CPU on the target itself'),

@@ -71,7 +71,7 @@ export interface Constraints {
   readonly networks: readonly string[]
 }
 
-/** One program that run_command may start. */
+/** One program that run_command and proxmox_exec may start. */
 export interface CommandRule {
   readonly program: string
   /** Anchored regular expressions, one an argument, in order. Left out: any arguments. */
