@@ -25,6 +25,7 @@ import { version } from './lib/version.ts'
 import { callTool } from './server/call-tool.ts'
 import { openDoor } from './server/door.ts'
 import type { McpParts } from './server/mcp-parts.ts'
+import { type Gauges, type Metrics, openMetrics } from './server/metrics.ts'
 import { serveHttp } from './server/serve-http.ts'
 import { type Listener, untilStopped } from './server/until-stopped.ts'
 import { freezeBy } from './state/freeze-by.ts'
@@ -70,6 +71,7 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
     ...parts,
     jobs: openJobs(systemClock),
     turnstile: openCallTurnstile(parts.settings.maxCalls),
+    metrics: openMetrics(systemClock.elapsedMs),
     contacts: openContacts(systemClock),
     sshPool: new Map(),
     doorKey: randomBytes(32),
@@ -145,7 +147,7 @@ async function serveUntilStopped(parts: Lasting, { current, reload, watch }: Rel
   const ready = () => audit.writable()
   const frozen = () => brake.frozen() !== undefined
   const isCrowded = (caller: string) => turnstile.isFull(caller)
-  const limits = { rates, isCrowded }
+  const limits = { rates, isCrowded, metrics: parts.metrics, gauges: () => gaugesOf(parts, current().gateway) }
   const rest = { audit, tokens, clock: systemClock, log, newId: randomId, ready, frozen, hostname: hostname() }
   const service = await serveHttp({ address, baseUrl, authMode, ...rest, ...limits, current: () => current().mcp })
   log.info('listening', { url: service.url, auth: authMode, targets: current().gateway.targets.all.length })
@@ -165,8 +167,20 @@ interface Loaded {
   close(): Promise<void>
 }
 
+const gaugesOf = ({ turnstile, state, contacts }: Lasting, { targets, jobs }: Gateway): Omit<Gauges, 'sessions'> => ({
+  version,
+  jobs: jobs.running,
+  callsInside: turnstile.inside,
+  callsWaiting: turnstile.waiting,
+  approvalsWaiting: state.approvals.list({ state: 'pending', limit: 1000 }).length,
+  isFrozen: state.brake.frozen() !== undefined,
+  isAuditWritable: state.audit.writable(),
+  targets: targets.all.map(({ id, kind }) => ({ id, kind, reached: contacts.of(id)?.reached })),
+})
+
 /** What stays the same when the configuration is loaded again. */
 interface Lasting extends Parts, TargetParts {
+  readonly metrics: Metrics
   readonly turnstile: Turnstile
   readonly doorKey: Uint8Array
   called(tool: string): void
@@ -211,6 +225,7 @@ function loadGateway(parts: Lasting): Loaded {
         parts.called(request.tool.name)
       })
       calls.add(ended)
+      parts.metrics.called(request.tool, answer)
       return answer
     },
   }

@@ -13,6 +13,7 @@ import { Hono } from 'hono/tiny'
 import type { Caller } from '../core/target.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
+import { expositionType } from '../lib/prometheus.ts'
 import type { Authenticate, Authenticated } from './auth/authenticated.ts'
 import { type Bodies, openBodies } from './bodies.ts'
 import { authInfoOf, callerOf } from './caller-of.ts'
@@ -39,6 +40,8 @@ export interface HttpParts {
   ready(): boolean
   /** Whether nothing may be changed now. */
   frozen(): boolean
+  /** The text for Prometheus; undefined when this caller may not read it. */
+  metrics?(caller: Caller): string | undefined
   /** A refusal by what the message asks for, before a server sees it: 403 insufficient_scope. */
   refuse?(caller: Caller, message: unknown): Promise<Response | undefined>
   /** Somebody used the session of another caller. */
@@ -81,6 +84,7 @@ export function httpApp(parts: HttpParts): HttpApp {
   app.get('/healthz', (context) => context.text(orFrozen('ok')))
   app.get('/readyz', (context) => (parts.ready() ? context.text(orFrozen('ready')) : context.text('not ready\n', 503)))
   app.all('/mcp', (context) => authenticated(context, (who) => serve(context.req.raw, who)))
+  app.get('/metrics', (context) => authenticated(context, ({ caller }) => metricsFor(parts, caller)))
   // Who is not known learns nothing of what is there and what is not.
   app.notFound((context) => authenticated(context, () => context.text('not found; MCP is at /mcp\n', 404)))
   void sweep(clock, stop.signal, () => {
@@ -113,6 +117,12 @@ export function httpApp(parts: HttpParts): HttpApp {
       streams.end('call')
     },
   }
+}
+
+function metricsFor({ metrics }: HttpParts, caller: Caller): Response {
+  const text = metrics?.(caller)
+  if (text === undefined) return Response.json({ error: 'metrics need gateway:read on the gateway' }, { status: 403 })
+  return new Response(text, { headers: { 'Content-Type': expositionType } })
 }
 
 async function sweep(clock: Clock, signal: AbortSignal, work: () => void): Promise<void> {

@@ -31,6 +31,8 @@ export interface LimitsParts {
   isCrowded(caller: string): boolean
   readonly tools: readonly Pick<Tool, 'name' | 'risk'>[]
   elapsedMs(): number
+  /** Every answer 429. */
+  onAnswered?(what: Limited['what']): void
   /** Somebody is limited from now on; told once a minute for each. */
   onLimited(limited: Limited): void
 }
@@ -41,7 +43,7 @@ const logins = { count: 10, perMs: 5 * minuteMs }
 /** Requests of one address without any valid token. */
 const strangers = { count: 100, perMs: minuteMs }
 
-export function openLimits({ rates, tools, elapsedMs, isCrowded, onLimited }: LimitsParts): Limits {
+export function openLimits({ rates, tools, elapsedMs, isCrowded, onLimited, onAnswered }: LimitsParts): Limits {
   const failed = openTokenBuckets({ ...logins, elapsedMs })
   const unknown = openTokenBuckets({ ...strangers, elapsedMs })
   const told = openTokenBuckets({ count: 1, perMs: minuteMs, elapsedMs })
@@ -51,6 +53,7 @@ export function openLimits({ rates, tools, elapsedMs, isCrowded, onLimited }: Li
   })
   const riskOf = new Map(tools.map(({ name, risk }) => [name, risk]))
   const tooMany = (limited: Limited, waitMs: number, sentence: string) => {
+    onAnswered?.(limited.what)
     if (told.take(`${limited.what} ${limited.who}`) === 0) onLimited(limited)
     const seconds = Math.ceil(waitMs / 1000)
     return rpcError(429, -32000, `${sentence}; try again in ${seconds} s`, { 'Retry-After': String(seconds) })

@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import type { AuditLog, Tokens } from '../core/ports.ts'
+import type { Caller } from '../core/target.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import { noAuth } from './auth/none.ts'
@@ -12,6 +13,7 @@ import { type Limited, openLimits, type Rates } from './limits.ts'
 import { type ListenAddress, type Listener, listen } from './listen.ts'
 import { mcpServer } from './mcp.ts'
 import type { McpParts } from './mcp-parts.ts'
+import type { Gauges, Metrics } from './metrics.ts'
 import { openSessions } from './sessions.ts'
 
 /** What a gateway on the network needs. */
@@ -23,6 +25,9 @@ export interface HttpServiceParts {
   readonly tokens: Tokens
   readonly audit: AuditLog
   readonly rates: Rates
+  readonly metrics: Metrics
+  /** What is so now, but for the sessions, which are known here. */
+  gauges(): Omit<Gauges, 'sessions'>
   /** Whether as many calls of this caller run and wait as may. */
   isCrowded(caller: string): boolean
   readonly clock: Clock
@@ -53,15 +58,17 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
       },
     )
   }
+  const sessions = openSessions({ clock, newId: () => parts.newId(32) })
   const app = httpApp({
     names: namesOf(address, parts.baseUrl, parts.hostname),
     authenticate: authMode === 'none' ? noAuth : tokenAuth(parts.tokens),
-    sessions: openSessions({ clock, newId: () => parts.newId(32) }),
+    sessions,
     limits: openLimits({
       rates: parts.rates,
       tools: current().tools,
       elapsedMs: clock.elapsedMs,
       isCrowded: parts.isCrowded,
+      onAnswered: parts.metrics.limited,
       onLimited(limited) {
         log.warn('too many', { ...limited })
         void recordLimited(parts, limited)
@@ -72,6 +79,8 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
     serverFor: (_caller, only) => mcpServer({ current, callerOf, only }),
     ready: parts.ready,
     frozen: parts.frozen,
+    metrics: (caller) =>
+      readsGateway(current(), caller) ? parts.metrics.text({ ...parts.gauges(), sessions: sessions.size }) : undefined,
     refuse: refuseByScope(current),
     foreignSession: (caller, session) => {
       log.warn('session of another caller', { caller: caller.id, owner: session.caller })
@@ -84,6 +93,10 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
   })
   return { url: urlOf(listener), changed: app.changed, close: () => close(app, listener) }
 }
+
+/** As for the tools that show the gateway itself: granted, held, and not denied by policy. */
+const readsGateway = (parts: McpParts, caller: Caller): boolean =>
+  parts.visible(caller).some(({ capability }) => capability === 'gateway:read')
 
 async function close(app: HttpApp, listener: Listener): Promise<void> {
   await app.close(finishWithinMs)
