@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { GatewayError } from '../core/errors.ts'
 import type { Operation } from '../core/operation.ts'
 import type { Step, TargetPlan } from '../core/plan.ts'
+import { approvers, mayApprove } from '../core/policy-terms.ts'
 import type { Approval } from '../core/ports.ts'
 import { sha256 } from '../lib/digest.ts'
 import type { CliCommand, World } from './command.ts'
@@ -64,6 +65,11 @@ async function approve(world: World, approval: Approval): Promise<number> {
   const { terminal } = world
   if (!terminal.interactive) {
     terminal.err('tailops approvals: approving needs a person at a terminal; stdin or stderr is none\n')
+    return 1
+  }
+  if (!mayApprove(approval.terms ?? [], world.user)) {
+    const who = approvers(approval.terms ?? [])
+    terminal.err(`tailops approvals: ${world.user} may not approve it; policy asks for ${who}\n`)
     return 1
   }
   const code = codeOf(approval)
@@ -132,11 +138,13 @@ function codeOf({ id, digest }: Approval): string {
 }
 
 function inFull(approval: Approval): string {
+  const by = approvers(approval.terms ?? [])
   const head = [
     `Approval ${approval.id}`,
     `  asked by  ${visible(approval.caller)}, ${approval.createdAt.toISOString()}`,
     `  tool      ${visible(approval.tool)} (${approval.risk})`,
     `  digest    ${approval.digest}`,
+    ...(by === undefined ? [] : [`  approver  ${by}`]),
   ]
   return [...head, ...approval.plans.flatMap(planLines)].join('\n')
 }

@@ -1,4 +1,4 @@
-import { defaultPolicy, type Policy } from '../core/policy.ts'
+import { defaultPolicy, type Policy, type Rule } from '../core/policy.ts'
 import { targetKinds } from '../core/target.ts'
 import { groupOf } from '../core/target-selector.ts'
 import { conditionFindings } from './policy-conditions.ts'
@@ -33,8 +33,13 @@ export function checkPolicy(
 function policyOf({ roles, rules }: RawPolicy): Policy {
   return {
     ...(roles && { roles: Object.entries(roles).map(([id, role]) => ({ id, ...role })) }),
-    rules: rules === undefined ? defaultPolicy.rules : rules,
+    rules: rules === undefined ? defaultPolicy.rules : rules.map(ruleOf),
   }
+}
+
+function ruleOf({ approval, ...rule }: NonNullable<RawPolicy['rules']>[number]): Rule {
+  if (approval === undefined) return rule
+  return { ...rule, approval: { by: approval.by, forMs: approval.for } }
 }
 
 function crossFindings({ roles = {}, rules = [] }: RawPolicy, surroundings: PolicySurroundings): readonly Finding[] {

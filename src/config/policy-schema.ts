@@ -107,25 +107,56 @@ const conditionsSchema = z.strictObject({
   times: z.array(windowSchema).optional().describe('In one of these windows.'),
 })
 
+const minutes = () =>
+  text()
+    .refine((value) => /^[1-9]\d{0,3}[sm]$/.test(value), rule('is no duration', 'write 30s to 15m'))
+    .transform((value) => Number(value.slice(0, -1)) * (value.endsWith('m') ? 60_000 : 1000))
+    .refine((ms) => ms <= 900_000, rule('is longer than an approval lasts', 'write at most 15m'))
+    .meta({ type: 'duration' })
+
+const approvalSchema = z.strictObject({
+  by: listOf(text().regex(/^cli:(\d+|\*)$/, 'cli'))
+    .optional()
+    .meta({
+      description: 'Who may give it: cli:UID, at a terminal of this machine. Left out: whoever may approve.',
+      type: 'list of cli:UID',
+    }),
+  for: minutes().optional().describe('How long it can be used once given: at most, and left out, 15m.'),
+  count: z
+    .number()
+    .refine(
+      (count) => count === 1,
+      rule('cannot be enforced', 'remove it: one person approves; several cannot be told apart at one machine'),
+    )
+    .optional()
+    .meta({ description: 'How many must approve: 1. More cannot be told apart at one machine.', type: '1' }),
+})
+
 const effects = ['allow', 'approve', 'deny'] as const
 
 /** One rule of policy.yaml. */
-export const ruleSchema = z.strictObject({
-  id: text()
-    .regex(/^[A-Za-z][\w.-]{0,79}$/)
-    .describe('Its name, in answers and in the audit log.'),
-  effect: z.enum(effects).describe('deny wins over approve, approve over allow.'),
-  roles: names().optional().describe('Callers who have one of these roles.'),
-  who: whoSchema.optional().describe('Callers on any of these lists.'),
-  tools: names().optional().describe('Tools, or patterns: proxmox_*.'),
-  capabilities: capabilityList().optional().describe('Calls that need one of these.'),
-  risks: listOf(z.enum(['read', 'probe', 'write', 'destructive']))
-    .optional()
-    .describe('Calls of these levels of risk.'),
-  targets: selectors().optional(),
-  when: conditionsSchema.optional().describe('All of these hold.'),
-  unless: conditionsSchema.optional().describe('The same keys: the rule fits when they do not all hold.'),
-})
+export const ruleSchema = z
+  .strictObject({
+    id: text()
+      .regex(/^[A-Za-z][\w.-]{0,79}$/)
+      .describe('Its name, in answers and in the audit log.'),
+    effect: z.enum(effects).describe('deny wins over approve, approve over allow.'),
+    roles: names().optional().describe('Callers who have one of these roles.'),
+    who: whoSchema.optional().describe('Callers on any of these lists.'),
+    tools: names().optional().describe('Tools, or patterns: proxmox_*.'),
+    capabilities: capabilityList().optional().describe('Calls that need one of these.'),
+    risks: listOf(z.enum(['read', 'probe', 'write', 'destructive']))
+      .optional()
+      .describe('Calls of these levels of risk.'),
+    targets: selectors().optional(),
+    when: conditionsSchema.optional().describe('All of these hold.'),
+    unless: conditionsSchema.optional().describe('The same keys: the rule fits when they do not all hold.'),
+    approval: approvalSchema.optional().describe('Of approve: what is asked of the approval.'),
+  })
+  .refine(({ effect, approval }) => approval === undefined || effect === 'approve', {
+    path: ['approval'],
+    ...rule('belongs to effect: approve', 'remove it or change the effect'),
+  })
 
 const callerSchema = z.preprocess(
   (value) => (typeof value === 'string' ? { id: value } : value),

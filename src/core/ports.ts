@@ -3,6 +3,7 @@ import type { ErrorCode } from './errors.ts'
 import type { Executor } from './executor.ts'
 import type { Outcome } from './operation.ts'
 import type { TargetPlan } from './plan.ts'
+import type { ApprovalTerms } from './policy-model.ts'
 import type { Caller, Target } from './target.ts'
 import type { Risk } from './tool.ts'
 
@@ -16,7 +17,7 @@ export interface Targets {
 
 /** Plans that wait for a person. Every change of state is one atomic statement: two processes may share the store. */
 export interface Approvals {
-  /** Keeps a plan for approval. The same caller asking for the same open digest again gets the same id. */
+  /** Keeps a plan for approval. The same caller asking for the same open digest on the same terms again gets the same id. */
   request(ask: ApprovalRequest): Approval
   /** Consumes a granted approval of exactly this digest, once. @throws GatewayError approval_invalid */
   claim(id: string, digest: string, caller: string): void
@@ -37,6 +38,8 @@ export interface ApprovalRequest {
   readonly caller: string
   readonly risk: Risk
   readonly plans: readonly TargetPlan[]
+  /** What policy asks of the approval. */
+  readonly terms?: readonly ApprovalTerms[] | undefined
 }
 
 export interface Approval extends ApprovalRequest {

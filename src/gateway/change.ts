@@ -2,6 +2,7 @@ import { refusalOf } from '../core/brake.ts'
 import { effectOf } from '../core/effect.ts'
 import { GatewayError } from '../core/errors.ts'
 import { differences, planDigest, type TargetPlan } from '../core/plan.ts'
+import { approvers, sameTerms, termsOf } from '../core/policy-terms.ts'
 import { within } from '../lib/clock.ts'
 import { digestOf } from '../lib/digest.ts'
 import type { Gateway } from './gateway.ts'
@@ -95,7 +96,13 @@ async function shown(
     status,
     plans,
     approval,
-  }: { status: 'planned' | 'approval_required'; plans: readonly TargetPlan[]; approval?: string },
+    by = 'a person',
+  }: {
+    status: 'planned' | 'approval_required'
+    plans: readonly TargetPlan[]
+    approval?: string
+    by?: string | undefined
+  },
 ): Promise<ChangeResult> {
   await record.finished(status, approval === undefined ? undefined : `approval ${approval}`)
   const targets = plans.map(({ target, plan }) => ({
@@ -107,7 +114,7 @@ async function shown(
   const hint =
     approval === undefined
       ? undefined
-      : `a person approves it on the gateway's machine (tailops approvals approve ${approval}); then repeat this call with approval: ${approval}`
+      : `${by} approves it on the gateway's machine (tailops approvals approve ${approval}); then repeat this call with approval: ${approval}`
   return changeResult({ call: record.call, status, plans, targets, approval, hint })
 }
 
@@ -117,14 +124,16 @@ function askApproval(
   record: Recorder,
   plans: readonly TargetPlan[],
 ): Promise<ChangeResult> {
+  const terms = termsOf(request.granted.map(({ decision }) => decision))
   const { id } = gateway.approvals.request({
     digest: planDigest(request.tool.name, plans, gateway.version),
     tool: request.tool.name,
     caller: request.caller.id,
     risk: riskiest(request.granted),
     plans,
+    ...(terms.length > 0 && { terms }),
   })
-  return shown(record, { status: 'approval_required', plans, approval: id })
+  return shown(record, { status: 'approval_required', plans, approval: id, by: approvers(terms) })
 }
 
 const riskiest = (granted: readonly Granted[]) =>
@@ -145,6 +154,11 @@ function claim(gateway: Gateway, request: ChangeCall, digest: string, plans: rea
       },
     )
   }
+  const terms = termsOf(request.granted.map(({ decision }) => decision))
+  if (own && !sameTerms(approval.terms, terms))
+    throw new GatewayError('approval_invalid', `since ${id} was asked for, policy asks for other terms`, {
+      hint: 'repeat the call without approval to get a new one',
+    })
   gateway.approvals.claim(id, digest, request.caller.id)
 }
 

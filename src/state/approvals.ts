@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
+import type { ApprovalTerms } from '../core/policy-model.ts'
+import { approvers, mayApprove, sameTerms, usableMs } from '../core/policy-terms.ts'
 import type { Approval, ApprovalRequest, ApprovalState, Approvals } from '../core/ports.ts'
-import { optional, plans, time } from './columns.ts'
+import { json, optional, plans, time } from './columns.ts'
 import type { Database } from './database.ts'
 
 export interface ApprovalOptions {
@@ -16,9 +18,13 @@ export interface ApprovalOptions {
 
 /** Approvals as the gateway uses them, and their decision as the command line does. */
 export interface ApprovalStore extends Approvals {
-  /** @throws GatewayError not_found, approval_invalid when it is no longer pending */
+  /** @throws GatewayError not_found, approval_invalid when it is no longer pending, denied to whom its terms do not name */
   decide(id: string, decision: 'approved' | 'denied', by: string): void
 }
+
+const termsColumn = json(
+  z.array(z.object({ by: z.array(z.string()).optional(), forMs: z.number().positive().optional() })),
+)
 
 const row = z
   .object({
@@ -32,9 +38,11 @@ const row = z
     created_at: time,
     expires_at: time,
     decided_by: optional(z.string()),
+    terms: z.string().nullable(),
   })
-  .transform(({ created_at, expires_at, decided_by, ...same }): Approval => {
-    return { ...same, createdAt: created_at, expiresAt: expires_at, decidedBy: decided_by }
+  .transform(({ created_at, expires_at, decided_by, terms, ...same }): Approval => {
+    const asked = terms === null ? undefined : termsColumn.parse(terms)
+    return { ...same, createdAt: created_at, expiresAt: expires_at, decidedBy: decided_by, terms: asked }
   })
 
 const keptMs = 30 * 86_400_000
@@ -69,7 +77,9 @@ export function openApprovals(options: ApprovalOptions): ApprovalStore {
       database.atomically(() => {
         const ms = expire()
         const open = database.first(row, openSql, [ask.caller, ask.digest])
-        if (open !== undefined) return open
+        if (open !== undefined && sameTerms(open.terms, ask.terms)) return open
+        // What was asked on other terms ends: it must not stand in for what is asked now.
+        if (open !== undefined) database.run(endSql, [ms, open.id])
         database.run('DELETE FROM approvals WHERE changed_at < ? AND state NOT IN (?, ?)', [ms - keptMs, ...openStates])
         refuseFlood(database, ask.caller)
         return insert(database, ask, { id: newId(8), createdAt: new Date(ms), expiresAt: new Date(ms + pendingMs) })
@@ -81,7 +91,9 @@ export function openApprovals(options: ApprovalOptions): ApprovalStore {
     },
     decide(id, decision, by) {
       const ms = expire()
-      const expiresAt = ms + approvedMs
+      const terms = find(id)?.terms ?? []
+      if (decision === 'approved' && !mayApprove(terms, by)) throw notBy(id, by, terms)
+      const expiresAt = ms + usableMs(terms, approvedMs)
       if (database.run(decideSql, [decision, by, ms, decision, expiresAt, id, ms]) === 1) return
       const approval = find(id)
       if (approval === undefined) throw new GatewayError('not_found', `there is no approval ${id}`, { hint: listHint })
@@ -98,23 +110,33 @@ const exists = z.object({ found: z.number() })
 const openStates = ['pending', 'approved'] as const satisfies readonly ApprovalState[]
 const listHint = '`tailops approvals list --all` shows them'
 const openSql = `SELECT * FROM approvals WHERE caller = ? AND digest = ? AND state IN ('pending', 'approved')`
+const endSql = `UPDATE approvals SET state = 'expired', changed_at = ? WHERE id = ?`
 const claimSql = `UPDATE approvals SET state = 'used', changed_at = ?
   WHERE id = ? AND state = 'approved' AND digest = ? AND caller = ? AND expires_at > ?`
 const decideSql = `UPDATE approvals SET state = ?, decided_by = ?, changed_at = ?,
   expires_at = CASE WHEN ? = 'approved' THEN ? ELSE expires_at END WHERE id = ? AND state = 'pending' AND expires_at > ?`
 const listSql = `SELECT * FROM approvals WHERE (? IS NULL OR caller = ?) AND (? IS NULL OR state = ?)
   ORDER BY created_at DESC, rowid DESC LIMIT ?`
-const insertSql = `INSERT INTO approvals (id, digest, tool, caller, risk, plans, state, created_at, changed_at, expires_at)
-  VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)`
+const insertSql = `INSERT INTO approvals (id, digest, tool, caller, risk, plans, state, created_at, changed_at, expires_at, terms)
+  VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?)`
 
 type Fresh = Pick<Approval, 'id' | 'createdAt' | 'expiresAt'>
 
 function insert(database: Database, ask: ApprovalRequest, fresh: Fresh): Approval {
-  const { digest, tool, caller, risk } = ask
+  const { digest, tool, caller, risk, terms } = ask
   const created = fresh.createdAt.getTime()
   const times = [created, created, fresh.expiresAt.getTime()]
-  database.run(insertSql, [fresh.id, digest, tool, caller, risk, JSON.stringify(ask.plans), ...times])
-  return { digest, tool, caller, risk, plans: ask.plans, ...fresh, state: 'pending' }
+  database.run(insertSql, [
+    fresh.id,
+    digest,
+    tool,
+    caller,
+    risk,
+    JSON.stringify(ask.plans),
+    ...times,
+    terms === undefined ? null : JSON.stringify(terms),
+  ])
+  return { digest, tool, caller, risk, plans: ask.plans, terms, ...fresh, state: 'pending' }
 }
 
 function refuseFlood(database: Database, caller: string): void {
@@ -124,6 +146,9 @@ function refuseFlood(database: Database, caller: string): void {
     hint: 'have them approved or denied first; each expires by itself',
   })
 }
+
+const notBy = (id: string, by: string, terms: readonly ApprovalTerms[]): GatewayError =>
+  new GatewayError('denied', `${by} may not approve ${id}`, { hint: `policy asks for ${approvers(terms)}` })
 
 const invalid = (id: string, { reason, hint }: Reason): GatewayError =>
   new GatewayError('approval_invalid', `approval ${id} ${reason}`, { hint })

@@ -25,6 +25,7 @@ export const stateMigrations: readonly string[] = [
      created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked_at INTEGER
    ) STRICT`,
   'CREATE TABLE host_keys (target TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT',
+  'ALTER TABLE approvals ADD COLUMN terms TEXT',
 ]
 
 /** Schema of `outputs.db`: what may be lost. */

@@ -101,3 +101,18 @@ test('wrong usage is exit 2, an unknown id an error', async () => {
     expect(await approvals.run(args, cli.world)).toBe(2)
   await expect(approvals.run(['approve', 'nothing'], cli.world)).rejects.toThrow('there is no approval nothing')
 })
+
+test('who is not named by the terms of policy is told so, and approves nothing', async () => {
+  using cli = new CliWorld()
+  const { id } = cli.state.approvals.request({
+    digest: 'e'.repeat(64),
+    tool: 'write_file',
+    caller: 'token:abcd',
+    risk: 'write',
+    plans: [],
+    terms: [{ by: ['cli:1', 'cli:2'] }],
+  })
+  expect(await approvals.run(['approve', id], cli.world)).toBe(1)
+  expect(cli.err).toContain('cli:0 may not approve it; policy asks for cli:1 or cli:2')
+  expect(cli.state.approvals.find(id)?.state).toBe('pending')
+})

@@ -123,3 +123,34 @@ test('of two processes that claim at the same moment exactly one wins', async ()
   expect(outputs.filter((output) => output.includes('won'))).toHaveLength(1)
   expect(outputs.filter((output) => output.includes('was used already'))).toHaveLength(1)
 }, 20_000)
+
+test('terms of policy name who may approve, and for how long it can be used', () => {
+  using world = new StateWorld()
+  const { approvals } = world.open()
+  const terms = [{ by: ['cli:0'], forMs: minute }, { by: ['cli:*'] }]
+  const { id } = approvals.request(ask({ terms }))
+  expect(() => approvals.decide(id, 'approved', 'cli:1000')).toThrow('cli:1000 may not approve')
+  approvals.decide(id, 'approved', 'cli:0')
+  expect(approvals.find(id)).toMatchObject({ state: 'approved', terms })
+  world.at += minute + 1
+  expect(() => approvals.claim(id, 'd1', 'token:abcd')).toThrow('expired')
+})
+
+test('anybody may deny what only some may approve', () => {
+  using world = new StateWorld()
+  const { approvals } = world.open()
+  const { id } = approvals.request(ask({ terms: [{ by: ['cli:0'] }] }))
+  approvals.decide(id, 'denied', 'cli:1000')
+  expect(approvals.find(id)?.state).toBe('denied')
+})
+
+test('the same plan on other terms is asked for anew, and what was asked before ends', () => {
+  using world = new StateWorld()
+  const { approvals } = world.open()
+  const { id } = approvals.request(ask())
+  approvals.decide(id, 'approved', 'cli:1000')
+  const { id: other } = approvals.request(ask({ terms: [{ by: ['cli:0'] }] }))
+  expect(other).not.toBe(id)
+  expect(approvals.request(ask({ terms: [{ by: ['cli:0'] }] })).id).toBe(other)
+  expect(() => approvals.claim(id, 'd1', 'token:abcd')).toThrow('expired')
+})
