@@ -21,7 +21,7 @@ async function main(): Promise<number> {
     return failed(`${address}: ${taken}. Choose another: TAILOPS_LISTEN=127.0.0.1:${port + 1} npm start`)
   }
   const { command, places, questions } = whatToServe()
-  const token = settings.authMode === 'none' ? '' : mintToken(places)
+  const token = settings.auth.mode !== 'token' ? '' : mintToken(places)
   const gateway = serve(command, places)
   const url = `http://${address}/mcp`
   if (!(await isReady(`http://${address}/readyz`, gateway.process))) return gateway.stop()

@@ -142,15 +142,15 @@ function reloadable(load: () => Loaded, log: Logger): Reloadable {
 
 async function serveUntilStopped(parts: Lasting, { current, reload, watch }: Reloadable, onNews: OpenApp['onNews']) {
   const { process, state, log, settings, turnstile } = parts
-  const { listen: address, baseUrl, authMode, rates } = settings
+  const { listen: address, baseUrl, auth, rates } = settings
   const { audit, brake, tokens } = state
   const ready = () => audit.writable()
   const frozen = () => brake.frozen() !== undefined
   const isCrowded = (caller: string) => turnstile.isFull(caller)
   const limits = { rates, isCrowded, metrics: parts.metrics, gauges: () => gaugesOf(parts, current().gateway) }
   const rest = { audit, tokens, clock: systemClock, log, newId: randomId, ready, frozen, hostname: hostname() }
-  const service = await serveHttp({ address, baseUrl, authMode, ...rest, ...limits, current: () => current().mcp })
-  log.info('listening', { url: service.url, auth: authMode, targets: current().gateway.targets.all.length })
+  const service = await serveHttp({ address, baseUrl, auth, ...rest, ...limits, current: () => current().mcp })
+  log.info('listening', { url: service.url, auth: auth.mode, targets: current().gateway.targets.all.length })
   const freeze = brake.frozen()
   if (freeze !== undefined) log.warn('frozen: changes are refused', { freeze })
   watch()

@@ -31,6 +31,7 @@ const doors: Readonly<Record<string, string | readonly string[]>> = {
   '@toon-format/toon': 'lib/toon.ts',
   '@modelcontextprotocol/': 'server/',
   hono: 'server/',
+  jose: 'server/auth/',
   'node:sqlite': 'state/',
   dockerode: 'executors/docker-connect.ts',
   ssh2: 'executors/ssh-link',

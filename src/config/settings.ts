@@ -1,8 +1,10 @@
 import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type LogLevel, logLevels } from '../lib/log.ts'
-import { Secret } from '../lib/secret.ts'
-import { newNames, ownNames, type Spelled } from './old-names.ts'
+import type { Secret } from '../lib/secret.ts'
+import { type AuthSettings, authSettings } from './auth-settings.ts'
+import { type Reading, secret } from './env-reading.ts'
+import { newNames, ownNames } from './old-names.ts'
 import { type Problem, quoted } from './problem.ts'
 import { suggest } from './suggest.ts'
 
@@ -18,7 +20,7 @@ export interface Settings {
   /** The URL clients use, without slash at the end. */
   readonly baseUrl?: string | undefined
   readonly logLevel: LogLevel
-  readonly authMode: 'token' | 'none'
+  readonly auth: AuthSettings
   /** TAILOPS_RATE_LIMIT: calls a minute of one caller, by their risk; 0: any number. */
   readonly rates: Readonly<Record<(typeof risks)[number], number>>
   /** TAILOPS_MAX_CALLS: calls of one caller at the same time. */
@@ -47,13 +49,14 @@ export function readSettings(env: Env): ReadSettings {
     report: (severity, variable, what, hint) =>
       problems.push({ severity, file: `environment variable ${variable}`, line: 0, column: 0, what, hint }),
   }
+  const reached = baseUrl(from)
   const settings: Settings = {
     config: values.get('TAILOPS_CONFIG')?.value,
     stateDir: stateDir(from),
     listen: listen(from),
-    baseUrl: baseUrl(from),
+    baseUrl: reached,
     logLevel: logLevel(from),
-    authMode: authMode(from),
+    auth: authSettings(from, reached),
     rates: rates(from),
     maxCalls: maxCalls(from),
     operationMode: oneOf(from, 'TAILOPS_OPERATION_MODE', ['local', 'gateway']),
@@ -64,14 +67,6 @@ export function readSettings(env: Env): ReadSettings {
   mistyped(env, from)
   return { settings, problems, deprecations }
 }
-
-interface Reading {
-  spelled(name: string): Spelled | undefined
-  report(severity: Problem['severity'], variable: string, what: string, hint: string): void
-}
-
-const secret = (spelled: Spelled | undefined): Secret | undefined =>
-  spelled === undefined ? undefined : new Secret(spelled.value)
 
 function stateDir({ spelled, report }: Reading): string | undefined {
   const found = spelled('TAILOPS_STATE_DIR')
@@ -135,22 +130,6 @@ function logLevel({ spelled, report }: Reading): LogLevel {
   const severity = found.name === 'LOG_LEVEL' ? 'warning' : 'error'
   report(severity, found.name, `${quoted(found.value)} is no log level`, `use one of ${logLevels.join(', ')}`)
   return 'info'
-}
-
-function authMode({ spelled, report }: Reading): Settings['authMode'] {
-  const found = spelled('TAILOPS_AUTH_MODE')
-  const word = found?.value.toLowerCase() ?? 'token'
-  if (found === undefined || word === 'token') return 'token'
-  if (word === 'none') {
-    const required = /^(true|1|yes)$/i.test(spelled('SYSTEMMANAGER_REQUIRE_AUTH')?.value ?? '')
-    if (!required) return 'none'
-    report('error', found.name, 'is none, but SYSTEMMANAGER_REQUIRE_AUTH asks for it', 'unset one of the two')
-  }
-  if (['oidc', 'oauth', 'tailscale'].includes(word))
-    report('error', found.name, `${word} comes in a later release`, 'use token: tailops token mint makes one')
-  else if (word !== 'none')
-    report('error', found.name, `${quoted(found.value)} is no way to authenticate`, 'use token, or none on loopback')
-  return 'token'
 }
 
 function oneOf<const T extends string>({ spelled, report }: Reading, name: string, known: readonly [T, ...T[]]): T {

@@ -30,6 +30,8 @@ import { singleAnswer } from './single-answer.ts'
 export interface HttpParts {
   readonly names: Names
   readonly authenticate: Authenticate
+  /** What everybody may read: path to answer. */
+  readonly documents?: Readonly<Record<string, () => Promise<Response>>>
   readonly sessions: Sessions
   readonly limits: Limits
   readonly clock: Clock
@@ -43,7 +45,7 @@ export interface HttpParts {
   /** The text for Prometheus; undefined when this caller may not read it. */
   metrics?(caller: Caller): string | undefined
   /** A refusal by what the message asks for, before a server sees it: 403 insufficient_scope. */
-  refuse?(caller: Caller, message: unknown): Promise<Response | undefined>
+  refuse?(who: Authenticated, message: unknown): Promise<Response | undefined>
   /** Somebody used the session of another caller. */
   foreignSession(caller: Caller, session: Session): void
 }
@@ -83,6 +85,7 @@ export function httpApp(parts: HttpParts): HttpApp {
   const orFrozen = (word: string) => (parts.frozen() ? `${word} (frozen)\n` : `${word}\n`)
   app.get('/healthz', (context) => context.text(orFrozen('ok')))
   app.get('/readyz', (context) => (parts.ready() ? context.text(orFrozen('ready')) : context.text('not ready\n', 503)))
+  for (const [path, document] of Object.entries(parts.documents ?? {})) app.get(path, document)
   app.all('/mcp', (context) => authenticated(context, (who) => serve(context.req.raw, who)))
   app.get('/metrics', (context) => authenticated(context, ({ caller }) => metricsFor(parts, caller)))
   // Who is not known learns nothing of what is there and what is not.
@@ -161,7 +164,7 @@ async function post(parts: EndpointParts, request: Request, who: Authenticated):
     return rpcError(415, -32000, 'Content-Type must be application/json')
   const body = await parts.bodies.read(request)
   if (body instanceof Response) return body
-  const refused = parts.limits.called(who.caller.id, body.json) ?? (await parts.refuse?.(who.caller, body.json))
+  const refused = parts.limits.called(who.caller.id, body.json) ?? (await parts.refuse?.(who, body.json))
   if (refused !== undefined) return refused
   const plain = plainRequest(request, body.json)
   if (plain === undefined && !(await isLegacyRequest(request, body.json))) {

@@ -1,11 +1,11 @@
+import type { AuthSettings } from '../config/auth-settings.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { AuditLog, Tokens } from '../core/ports.ts'
 import type { Caller } from '../core/target.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
-import { noAuth } from './auth/none.ts'
+import { openAuth } from './auth/open-auth.ts'
 import { refuseByScope } from './auth/scope.ts'
-import { tokenAuth } from './auth/token.ts'
 import { callerOf } from './caller-of.ts'
 import { isLoopback, namesOf } from './guard.ts'
 import { type HttpApp, httpApp } from './http.ts'
@@ -21,7 +21,7 @@ export interface HttpServiceParts {
   readonly address: ListenAddress
   readonly baseUrl?: string | undefined
   readonly hostname: string
-  readonly authMode: 'token' | 'none'
+  readonly auth: AuthSettings
   readonly tokens: Tokens
   readonly audit: AuditLog
   readonly rates: Rates
@@ -48,8 +48,8 @@ const finishWithinMs = 50_000
 
 /** @throws GatewayError invalid_config */
 export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
-  const { address, authMode, clock, log, current } = parts
-  if (authMode === 'none' && !isLoopback(address.host)) {
+  const { address, auth, clock, log, current } = parts
+  if (auth.mode === 'none' && !isLoopback(address.host)) {
     throw new GatewayError(
       'invalid_config',
       `without authentication only loopback is listened on, not ${address.host}`,
@@ -61,7 +61,7 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
   const sessions = openSessions({ clock, newId: () => parts.newId(32) })
   const app = httpApp({
     names: namesOf(address, parts.baseUrl, parts.hostname),
-    authenticate: authMode === 'none' ? noAuth : tokenAuth(parts.tokens),
+    ...openAuth(auth, parts),
     sessions,
     limits: openLimits({
       rates: parts.rates,

@@ -10,7 +10,7 @@ describe('settings', () => {
     expect(settings).toMatchObject({
       listen: { host: '127.0.0.1', port: 8080 },
       logLevel: 'info',
-      authMode: 'token',
+      auth: { mode: 'token' },
       operationMode: 'local',
       output: 'toon',
     })
@@ -29,7 +29,7 @@ describe('settings', () => {
   })
 
   test('wrong values are errors that name the variable and the next step', () => {
-    expect(whats({ TAILOPS_AUTH_MODE: 'oidc' })[0]).toContain('TAILOPS_AUTH_MODE: oidc comes in a later release')
+    expect(whats({ TAILOPS_AUTH_MODE: 'ldap' })[0]).toContain('TAILOPS_AUTH_MODE: "ldap" is no way to authenticate')
     expect(whats({ TAILOPS_OUTPUT: 'tooon' })[0]).toContain('did you mean toon?')
     expect(whats({ TAILOPS_LOG_LEVEL: 'loud' })[0]).toContain('use one of debug, info, warn, error')
     expect(whats({ TAILOPS_STATE_DIR: 'state' })[0]).toContain('no absolute path')
@@ -53,7 +53,7 @@ describe('settings', () => {
     })
     expect(settings).toMatchObject({
       config: '/old.yaml',
-      authMode: 'none',
+      auth: { mode: 'none' },
       baseUrl: 'http://new:8080',
       operationMode: 'gateway',
       listen: { port: 8090 },
@@ -72,9 +72,9 @@ describe('settings', () => {
   })
 
   test('SYSTEMMANAGER_REQUIRE_AUTH never weakens: false changes nothing, true forbids none', () => {
-    expect(readSettings({ SYSTEMMANAGER_REQUIRE_AUTH: 'false' }).settings.authMode).toBe('token')
+    expect(readSettings({ SYSTEMMANAGER_REQUIRE_AUTH: 'false' }).settings.auth).toEqual({ mode: 'token' })
     const both = readSettings({ SYSTEMMANAGER_REQUIRE_AUTH: 'true', TAILOPS_AUTH_MODE: 'none' })
-    expect(both.settings.authMode).toBe('token')
+    expect(both.settings.auth).toEqual({ mode: 'token' })
     expect(both.problems).toHaveLength(1)
   })
 

@@ -3,24 +3,24 @@ import type { Caller } from '../../core/target.ts'
 import { capabilityOn, type Tool } from '../../core/tool.ts'
 import { callTool } from '../call-tool.ts'
 import type { McpParts } from '../mcp-parts.ts'
-import { insufficientScope } from './authenticated.ts'
+import { type Authenticated, insufficientScope } from './authenticated.ts'
 
 /**
  * Answers 403 insufficient_scope to a call of a tool whose every kind of target needs a scope that the caller does not
- * hold. The call goes its whole path first, so it is decided and audited like any other.
+ * hold, but may get. The call goes its whole path first, so it is decided and audited like any other.
  */
 export function refuseByScope(
   current: () => McpParts,
-): (caller: Caller, message: unknown) => Promise<Response | undefined> {
-  return async (caller, message) => {
+): (who: Authenticated, message: unknown) => Promise<Response | undefined> {
+  return async ({ caller, stepUp }, message) => {
     const called = calledTool(message)
     const parts = current()
     const tool = parts.tools.find(({ name }) => name === called?.name)
     if (called === undefined || tool === undefined) return undefined
     const missing = missingScope(tool, caller)
-    if (missing === undefined) return undefined
+    if (missing === undefined || !stepUp?.gives(missing) || parts.visible(caller).includes(tool)) return undefined
     await callTool(parts, tool, { args: called.args, caller, signal: new AbortController().signal })
-    return insufficientScope([...caller.scopes, missing].sort(), `${tool.name} needs the scope ${missing}`)
+    return insufficientScope([...caller.scopes, missing].sort(), `${tool.name} needs the scope ${missing}`, stepUp)
   }
 }
 

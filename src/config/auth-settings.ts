@@ -1,0 +1,86 @@
+import type { Secret } from '../lib/secret.ts'
+import { type Reading, secret } from './env-reading.ts'
+import { quoted } from './problem.ts'
+
+/** The identity provider whose tokens are accepted. */
+export interface OidcSettings {
+  /** What its tokens name as their issuer. */
+  readonly issuer: string
+  /** How the gateway identifies itself where it asks about tokens. */
+  readonly client?: { readonly id: string; readonly secret: Secret } | undefined
+  readonly claims: {
+    /** Undefined: `username`, or a verified `email`. */
+    readonly login?: string | undefined
+    readonly groups: string
+  }
+}
+
+/** How callers over HTTP show who they are. */
+export type AuthSettings =
+  | { readonly mode: 'token' }
+  | { readonly mode: 'none' }
+  | { readonly mode: 'oidc'; readonly oidc: OidcSettings; readonly baseUrl: string }
+
+/** TAILOPS_AUTH_MODE and what belongs to it. */
+export function authSettings(from: Reading, baseUrl: string | undefined): AuthSettings {
+  const { spelled, report } = from
+  const found = spelled('TAILOPS_AUTH_MODE')
+  const word = found?.value.toLowerCase() ?? 'token'
+  if (found === undefined || word === 'token') return { mode: 'token' }
+  if (word === 'oidc' || word === 'oauth') return oidc(from, baseUrl) ?? { mode: 'token' }
+  if (word === 'none') {
+    const required = /^(true|1|yes)$/i.test(spelled('SYSTEMMANAGER_REQUIRE_AUTH')?.value ?? '')
+    if (!required) return { mode: 'none' }
+    report('error', found.name, 'is none, but SYSTEMMANAGER_REQUIRE_AUTH asks for it', 'unset one of the two')
+  } else if (word === 'tailscale')
+    report('error', found.name, `${word} comes in a later release`, 'use token: tailops token mint makes one')
+  else
+    report(
+      'error',
+      found.name,
+      `${quoted(found.value)} is no way to authenticate`,
+      'use token, oidc, or none on loopback',
+    )
+  return { mode: 'token' }
+}
+
+function oidc({ spelled, report }: Reading, baseUrl: string | undefined): AuthSettings | undefined {
+  const issuer = spelled('TSIDP_URL')
+  if (issuer === undefined || !isIssuer(issuer.value)) {
+    report(
+      'error',
+      issuer?.name ?? 'TSIDP_URL',
+      issuer === undefined ? 'is not set' : 'is no https URL',
+      'write the issuer as the provider does, like https://idp.example.ts.net',
+    )
+    return undefined
+  }
+  if (baseUrl === undefined) {
+    const hint = 'write the URL that clients use, without /mcp: tokens must name it'
+    report('error', 'TAILOPS_BASE_URL', 'is not set', hint)
+    return undefined
+  }
+  const login = spelled('TAILOPS_LOGIN_CLAIM')?.value
+  const groups = spelled('TAILOPS_GROUPS_CLAIM')?.value ?? 'groups'
+  const client = clientOf({ spelled, report })
+  return { mode: 'oidc', baseUrl, oidc: { issuer: issuer.value, client, claims: { login, groups } } }
+}
+
+/** https, or http where nothing leaves the machine. */
+function isIssuer(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, username, password, search, hash } = new URL(text)
+  if (`${username}${password}${search}${hash}` !== '') return false
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+}
+
+function clientOf({ spelled, report }: Reading): OidcSettings['client'] {
+  const id = spelled('TSIDP_CLIENT_ID')
+  const found = spelled('TSIDP_CLIENT_SECRET')
+  const own = secret(found)
+  if (id !== undefined && own !== undefined) return { id: id.value, secret: own }
+  const alone = id ?? found
+  if (alone !== undefined)
+    report('error', alone.name, 'is set alone', 'set TSIDP_CLIENT_ID and TSIDP_CLIENT_SECRET, or none')
+  return undefined
+}

@@ -1,0 +1,105 @@
+import { capabilities, expandCapabilities } from '../../core/capability.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../lib/log.ts'
+import { type Authenticate, bearerToken, cannotAuthenticate, type Offer, unauthorized } from './authenticated.ts'
+import { type ClaimNames, callerOfClaims } from './oidc-claims.ts'
+import { openProvider, type ProviderSettings } from './oidc-provider.ts'
+import { toleratedSeconds, verifyToken } from './oidc-verify.ts'
+import { openVerdicts, type Verdicts } from './verdicts.ts'
+
+/** What the gateway as an OAuth resource server is made of. */
+export interface OidcParts {
+  readonly settings: ProviderSettings & { readonly claims: ClaimNames }
+  /** The URL that clients use, without slash at the end. */
+  readonly baseUrl: string
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** OAuth 2.1 resource server: tokens of one identity provider, for this gateway alone. */
+export interface Oidc {
+  readonly authenticate: Authenticate
+  /** RFC 9728: which gateway this is, and who gives tokens for it. */
+  metadata(): Promise<Response>
+}
+
+/** A token with many groups is long; more than this is none. */
+const longestHeader = 16 * 1024
+
+export function oidcAuth({ settings, baseUrl, clock, log }: OidcParts): Oidc {
+  const resource = `${baseUrl}/mcp`
+  const resourceMetadata = `${baseUrl}${metadataPaths.mcp}`
+  const provider = openProvider(settings, clock)
+  const verdicts = openVerdicts(clock, async (token) => {
+    const read = await verifyToken({ provider, resource, clock }, token)
+    if ('refused' in read) return read
+    const { scopes } = await provider.metadata()
+    const stepUp = { gives: (scope: string) => scopes.includes(scope), resourceMetadata }
+    const caller = callerOfClaims(settings.issuer, read.claims, settings.claims)
+    const expiresAtMs = (read.claims.exp + toleratedSeconds) * 1000
+    return { good: { caller, stepUp }, expiresAtMs }
+  })
+  const unavailable = (error: unknown): undefined => {
+    log.warn('identity provider', { error })
+    return undefined
+  }
+  const offered = () => provider.metadata().then(({ scopes }) => scopes, unavailable)
+  const refuse = async (description?: string): Promise<Response> => {
+    const scopes = useful((await offered()) ?? [], expandCapabilities(['readonly']))
+    const offer: Offer = { scopes, resourceMetadata, hint: `log in at ${settings.issuer}` }
+    return unauthorized(offer, description === undefined ? undefined : { description })
+  }
+  return {
+    async authenticate(request) {
+      const token = bearerToken(request, longestHeader)
+      if (token === 'none') return refuse()
+      if (token === undefined) return refuse('the Authorization header carries no bearer token')
+      const verdict = await verdicts.of(token).catch(unavailable)
+      if (verdict === undefined) return cannotAuthenticate()
+      if ('refused' in verdict) return refuse(`the token is refused: ${verdict.refused}`)
+      return { ...verdict.good, stillValid: watch({ verdicts, clock, token, until: verdict.expiresAtMs }) }
+    },
+    async metadata() {
+      const scopes = useful((await offered()) ?? [], capabilities)
+      return Response.json({
+        resource,
+        authorization_servers: [settings.issuer],
+        bearer_methods_supported: ['header'],
+        resource_name: 'TailOps',
+        ...(scopes.length > 0 && { scopes_supported: scopes }),
+      })
+    },
+  }
+}
+
+/** Where the metadata are: of the endpoint, and of the whole server (RFC 9728 §3.1). */
+export const metadataPaths = {
+  mcp: '/.well-known/oauth-protected-resource/mcp',
+  root: '/.well-known/oauth-protected-resource',
+} as const
+
+/** What to ask for at login: of our scopes those that the provider gives; where it gives none, who logs in is all. */
+function useful(given: readonly string[], wanted: readonly string[]): readonly string[] {
+  const ours = wanted.filter((scope) => given.includes(scope))
+  return ours.length > 0 ? ours : ['openid', 'profile', 'email'].filter((scope) => given.includes(scope))
+}
+
+interface Watched {
+  readonly verdicts: Verdicts<unknown>
+  readonly clock: Clock
+  readonly token: string
+  readonly until: number
+}
+
+/** Until the token expires, or the provider says that it does not hold any more; a provider that is down says nothing. */
+function watch({ verdicts, clock, token, until }: Watched): () => boolean {
+  let isRefused = false
+  const look = (verdict: object): void => {
+    isRefused ||= 'refused' in verdict
+  }
+  return () => {
+    const isValid = !isRefused && clock.now().getTime() < until
+    if (isValid) verdicts.of(token).then(look, () => undefined)
+    return isValid
+  }
+}

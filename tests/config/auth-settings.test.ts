@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test'
+import { readSettings } from '../../src/config/settings.ts'
+import { secretsIn } from '../../src/lib/secret.ts'
+
+const oidc = {
+  TAILOPS_AUTH_MODE: 'oidc',
+  TSIDP_URL: 'https://idp.example.ts.net',
+  TAILOPS_BASE_URL: 'https://gw.example.ts.net/',
+}
+
+const errorsOf = (env: Record<string, string>) => readSettings(env).problems.map(({ file, what }) => `${file}: ${what}`)
+
+describe('oidc', () => {
+  test('needs the issuer, and the URL that tokens name', () => {
+    expect(readSettings(oidc).settings.auth).toEqual({
+      mode: 'oidc',
+      baseUrl: 'https://gw.example.ts.net',
+      oidc: { issuer: 'https://idp.example.ts.net', client: undefined, claims: { login: undefined, groups: 'groups' } },
+    })
+    expect(errorsOf({ ...oidc, TSIDP_URL: '' })).toEqual(['environment variable TSIDP_URL: is not set'])
+    expect(errorsOf({ ...oidc, TAILOPS_BASE_URL: '' })).toEqual(['environment variable TAILOPS_BASE_URL: is not set'])
+  })
+
+  test.each([
+    'http://idp.example.org',
+    'idp.example.org',
+    'https://user:secret@idp.example.org',
+    'https://idp.example.org/?a=b',
+    'file:///etc/passwd',
+  ])('%s is no issuer', (TSIDP_URL) => {
+    const errors = errorsOf({ ...oidc, TSIDP_URL })
+    expect(errors).toEqual(['environment variable TSIDP_URL: is no https URL'])
+    expect(readSettings({ ...oidc, TSIDP_URL }).settings.auth.mode).toBe('token')
+  })
+
+  test('without TLS on the machine itself only', () => {
+    expect(errorsOf({ ...oidc, TSIDP_URL: 'http://127.0.0.1:8443' })).toEqual([])
+    expect(errorsOf({ ...oidc, TSIDP_URL: 'http://localhost:8443' })).toEqual([])
+    expect(errorsOf({ ...oidc, TSIDP_URL: 'http://127.0.0.1.example.org' })).toHaveLength(1)
+  })
+
+  test('the client has both parts or none; its secret is held as one', () => {
+    expect(errorsOf({ ...oidc, TSIDP_CLIENT_ID: 'gw' })[0]).toContain('TSIDP_CLIENT_ID: is set alone')
+    expect(errorsOf({ ...oidc, TSIDP_CLIENT_SECRET: 'hush' })[0]).toContain('TSIDP_CLIENT_SECRET: is set alone')
+    const { settings } = readSettings({ ...oidc, TSIDP_CLIENT_ID: 'gw', TSIDP_CLIENT_SECRET: 'hush' })
+    expect(secretsIn(settings)).toEqual(['hush'])
+    expect(JSON.stringify(settings)).not.toContain('hush')
+  })
+
+  test('the names of claims can be said', () => {
+    const { auth } = readSettings({ ...oidc, TAILOPS_LOGIN_CLAIM: 'upn', TAILOPS_GROUPS_CLAIM: 'roles' }).settings
+    expect(auth).toMatchObject({ oidc: { claims: { login: 'upn', groups: 'roles' } } })
+  })
+})
