@@ -1,4 +1,5 @@
 import type { GuestConnection } from '../core/connection.ts'
+import { GatewayError } from '../core/errors.ts'
 import type { Executor } from '../core/executor.ts'
 import { type Operation, post, type Request } from '../core/operation.ts'
 
@@ -20,7 +21,13 @@ export function openAgent({ connection, carrier, argvOf }: AgentOptions): Execut
     })
   return {
     perform: async (operation, limits) => carrier(cluster).perform(asked(operation), limits),
-    reconcile: async (operation, sent) => carrier(cluster).reconcile(asked(operation), sent),
+    async reconcile(operation, sent) {
+      try {
+        return await carrier(cluster).reconcile(asked(operation), sent)
+      } catch (error) {
+        return { state: 'unknown', reason: GatewayError.from(error).message }
+      }
+    },
     async close() {
       // The connection of its cluster is closed by who opened it.
     },
