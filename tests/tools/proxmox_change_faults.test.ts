@@ -1,7 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { defaultConstraints } from '../../src/core/target.ts'
-import { changeFaults, endOf, truthOf } from '../support/change-faults.ts'
+import { type ChangeFault, changeFaults, endOf, truthOf } from '../support/change-faults.ts'
 import { type ClustersWorld, openClustersWorld } from '../support/clusters-world.ts'
+import { faults } from '../support/pve/faults.ts'
 import { newGuestStorages } from '../support/pve/new-guest-storages.ts'
 
 setDefaultTimeout(120_000)
@@ -138,12 +139,18 @@ const kinds: readonly Kind[] = [
   },
 ]
 
+/** Ends of tasks that are neither good nor bad. */
+const moreFaults: readonly ChangeFault[] = [
+  { name: 'ends with warnings', fault: faults.taskEnds('WARNINGS: 1'), where: {}, ends: ['done'] },
+  { name: 'dies without a word', fault: faults.taskEnds('unexpected status'), where: {}, ends: ['unknown'] },
+]
+
 /** The one end that is true of a change through each fault, and can be known. */
 function trueEnd({ told, tool }: Kind, fault: string): string {
   if (/after|half/.test(fault)) return tool === 'proxmox_exec' ? 'unknown' : 'done'
   if (/before|silent/.test(fault)) return told === 'by state' ? 'failed' : 'unknown'
   if (/refused|worker|gone|fails/.test(fault)) return 'failed'
-  return /never ends|cannot ask/.test(fault) ? 'unknown' : 'done'
+  return /never ends|cannot ask|dies/.test(fault) ? 'unknown' : 'done'
 }
 
 const open = (fault: string): Promise<ClustersWorld> =>
@@ -161,7 +168,7 @@ const isWanted = (kind: number, fault: number, name: string): boolean =>
 
 describe('what is told is what happened, once, and no more is unknown than must be', () => {
   const pairs = kinds.flatMap((kind, at) =>
-    changeFaults(kind.method ?? 'POST').flatMap((fault, index) => {
+    [...changeFaults(kind.method ?? 'POST'), ...moreFaults].flatMap((fault, index) => {
       const isOfTask = fault.where.method === undefined || fault.where.method === 'GET'
       if (!isWanted(at, index, fault.name) || (kind.atOnce === true && isOfTask)) return []
       return [[`${kind.what} that ${fault.name}`, kind, fault] as const]
