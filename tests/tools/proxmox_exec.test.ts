@@ -237,7 +237,7 @@ describe('the end of it', () => {
     const first = await exec('web', ['tee', file], { stdin: 'x' }, 'r2')
     rmSync(file)
     const again = await exec('web', ['tee', file], { stdin: 'x' }, 'r2')
-    expect(ended(again).status).toBe(ended(first).status)
+    expect(ended(again)).toEqual(ended(first))
     expect(existsSync(file)).toBe(false)
   })
 })
