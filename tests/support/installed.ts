@@ -30,7 +30,7 @@ export interface Installed {
   run(args: readonly string[], input?: string): string
   /** A token that `tailops token mint` makes. */
   mint(scopes: string): string
-  /** Starts `tailops serve` on a free port of loopback. */
+  /** Starts `tailops serve` on a free port of loopback, or where TAILOPS_LISTEN says. */
   serve(runtime?: Runtime, env?: Record<string, string>): Promise<Served>
   /** Starts another command that serves, on the binary. */
   serveBy(command: readonly string[]): Promise<Served>
@@ -100,9 +100,9 @@ async function serve(
   what: readonly string[],
   env: Record<string, string>,
 ): Promise<Served> {
-  const port = await freePort()
+  const listen = env['TAILOPS_LISTEN'] ?? `127.0.0.1:${await freePort()}`
   const child = spawn(command, [...args, ...what], {
-    env: { ...env, TAILOPS_LISTEN: `127.0.0.1:${port}` },
+    env: { ...env, TAILOPS_LISTEN: listen },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let log = ''
@@ -116,7 +116,7 @@ async function serve(
   })
   await listening
   return {
-    url: `http://127.0.0.1:${port}/mcp`,
+    url: `http://${listen}/mcp`,
     process: child,
     log: () => log,
     stop() {
@@ -126,7 +126,8 @@ async function serve(
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await new Promise((listening) => probe.once('listening', listening))
   const address = probe.address()
