@@ -28,6 +28,7 @@ import type { McpParts } from './server/mcp-parts.ts'
 import { type Gauges, type Metrics, openMetrics } from './server/metrics.ts'
 import { serveHttp } from './server/serve-http.ts'
 import { type Listener, untilStopped } from './server/until-stopped.ts'
+import { anchorUntil } from './state/audit-anchors.ts'
 import { freezeBy } from './state/freeze-by.ts'
 import type { State } from './state/open.ts'
 import { tools } from './tools/index.ts'
@@ -143,7 +144,7 @@ function reloadable(load: () => Loaded, log: Logger): Reloadable {
 async function serveUntilStopped(parts: Lasting, { current, reload, watch }: Reloadable, onNews: OpenApp['onNews']) {
   const { process, state, log, settings, turnstile } = parts
   const { listen: address, baseUrl, auth, rates } = settings
-  const { audit, brake, tokens } = state
+  const { audit, brake, identity, tokens } = state
   const ready = () => audit.writable()
   const frozen = () => brake.frozen() !== undefined
   const isCrowded = (caller: string) => turnstile.isFull(caller)
@@ -154,7 +155,14 @@ async function serveUntilStopped(parts: Lasting, { current, reload, watch }: Rel
   const freeze = brake.frozen()
   if (freeze !== undefined) log.warn('frozen: changes are refused', { freeze })
   watch()
-  await untilStopped(process, service, { clock: systemClock, reload, onNews })
+  const over = new AbortController()
+  const anchoring = anchorUntil({ ...settings.anchors, audit, identity, clock: systemClock, log }, over.signal)
+  try {
+    await untilStopped(process, service, { clock: systemClock, reload, onNews })
+  } finally {
+    over.abort()
+    await anchoring
+  }
 }
 
 interface Loaded {

@@ -1,29 +1,42 @@
 import { parseArgs } from 'node:util'
 import type { AuditRecord } from '../core/ports.ts'
+import { auditExport } from '../state/audit-export.ts'
+import { signHead } from '../state/audit-head.ts'
+import { verifyAgainst } from './audit-offline.ts'
 import type { CliCommand, World } from './command.ts'
 
-const usage = `tailops audit verify [--json]
+const usage = `tailops audit verify [--anchor FILE] [--json]
+tailops audit verify --offline FILE --key PUBLIC_KEY [--anchor FILE] [--json]
 tailops audit tail [--limit 20] [--json]
-tailops audit export [--limit N] [--json]
+tailops audit export [--limit N] [--signed] [--redact]
+tailops audit head
 
-verify checks every byte of the log and names the first line that does not hold (exit 1). tail shows the newest
-records. export prints the lines as they stand, oldest first: all, or the last N.`
+verify checks every byte of the log and names the first line that does not hold (exit 1). With --anchor it also finds lines
+that were cut off the end, and a log written anew. --offline checks an export anywhere, with the gateway's public key alone.
+tail shows the newest records. export prints the lines as they stand, oldest first: all, or the last N. --signed adds a line
+by which the gateway says that these are all. --redact leaves out arguments, reasons and the words of steps, and is signed.
+head prints the number and hash of the last record, signed, and the public key.`
+
+const flag = { type: 'boolean', default: false } as const
+const text = { type: 'string' } as const
+const options = { json: flag, limit: text, signed: flag, redact: flag, offline: text, key: text, anchor: text } as const
 
 const audit: CliCommand = {
   usage,
   async run([verb, ...args], world) {
-    const text = { type: 'string' } as const
-    const { values } = parseArgs({
-      args: [...args],
-      options: { json: { type: 'boolean', default: false }, limit: text },
-    })
+    const { values } = parseArgs({ args: [...args], options })
+    const { json, signed, redact, offline, key, anchor } = values
     const limit = values.limit === undefined ? undefined : Number(values.limit)
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) {
       return misused(world, `--limit ${JSON.stringify(values.limit)} is no count`)
     }
-    if (verb === 'verify') return verify(world, values.json)
-    if (verb === 'tail') return tail(world, { limit: limit ?? 20, json: values.json })
-    if (verb === 'export') return exportLines(world, limit)
+    if ((offline === undefined) !== (key === undefined)) return misused(world, '--offline and --key go together')
+    if (verb === 'verify' && (offline ?? anchor) !== undefined)
+      return verifyAgainst(world, { file: offline, key, anchor, json })
+    if (verb === 'verify') return verify(world, json)
+    if (verb === 'tail') return tail(world, { limit: limit ?? 20, json })
+    if (verb === 'export') return exportLines(world, { limit, signed: signed || redact, redact })
+    if (verb === 'head') return head(world)
     return misused(world, verb === undefined ? 'say what to do' : `no such action: ${JSON.stringify(verb)}`)
   },
 }
@@ -48,14 +61,32 @@ function tail(world: World, { limit, json }: { readonly limit: number; readonly 
   return 0
 }
 
-function exportLines(world: World, limit: number | undefined): number {
+interface Exported {
+  readonly limit: number | undefined
+  readonly signed: boolean
+  readonly redact: boolean
+}
+
+function exportLines(world: World, { limit, signed, redact }: Exported): number {
+  const { audit: log, identity } = world.stores()
+  const lines = limit === undefined ? log.lines() : lastLines(log.lines(), limit)
+  const exported = signed ? auditExport(lines, { redact, signer: identity(), at: world.now() }) : lines
+  for (const line of exported) world.terminal.out(`${line}\n`)
+  return 0
+}
+
+function lastLines(lines: Iterable<string>, limit: number): readonly string[] {
   const last: string[] = []
-  for (const line of world.stores().audit.lines()) {
-    if (limit === undefined) world.terminal.out(`${line}\n`)
-    else last.push(line)
-    if (limit !== undefined && last.length > limit) last.shift()
+  for (const line of lines) {
+    last.push(line)
+    if (last.length > limit) last.shift()
   }
-  for (const line of last) world.terminal.out(`${line}\n`)
+  return last
+}
+
+function head(world: World): number {
+  const { audit: log, identity } = world.stores()
+  world.terminal.out(`${JSON.stringify(signHead(log.head(), identity(), { at: world.now() }))}\n`)
   return 0
 }
 

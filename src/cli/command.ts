@@ -94,6 +94,8 @@ export interface AuditFiles {
   verify(): AuditVerdict
   /** All lines as they stand, oldest first. */
   lines(): Iterable<string>
+  /** The last record: its number and hash. */
+  head(): { readonly seq: number; readonly hash: string }
 }
 
 export interface AuditVerdict {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import { type LogLevel, logLevels } from '../lib/log.ts'
 import type { Secret } from '../lib/secret.ts'
+import { type AnchorSettings, anchorSettings } from './anchor-settings.ts'
 import { type AuthSettings, authSettings } from './auth-settings.ts'
 import { type Reading, secret } from './env-reading.ts'
 import { newNames, ownNames } from './old-names.ts'
@@ -25,6 +26,7 @@ export interface Settings {
   readonly rates: Readonly<Record<(typeof risks)[number], number>>
   /** TAILOPS_MAX_CALLS: calls of one caller at the same time. */
   readonly maxCalls: number
+  readonly anchors: AnchorSettings
   readonly operationMode: 'local' | 'gateway'
   readonly output: 'toon' | 'json' | 'structured'
   /** TAILOPS_TOKEN: limits the caller over stdio. */
@@ -59,6 +61,7 @@ export function readSettings(env: Env): ReadSettings {
     auth: authSettings(from, reached),
     rates: rates(from),
     maxCalls: maxCalls(from),
+    anchors: anchorSettings(from),
     operationMode: oneOf(from, 'TAILOPS_OPERATION_MODE', ['local', 'gateway']),
     output: oneOf(from, 'TAILOPS_OUTPUT', ['toon', 'json', 'structured']),
     token: secret(values.get('TAILOPS_TOKEN')),

@@ -1,8 +1,10 @@
 import { fdatasync } from 'node:fs'
 import { setImmediate } from 'node:timers'
 import type { AuditFilter, AuditLog, AuditRecord } from '../core/ports.ts'
+import { genesis, type Head } from './audit-chain.ts'
 import { ActiveAuditFile } from './audit-file.ts'
 import { type AuditFile, closeAuditFiles, linesForward, openAuditFiles } from './audit-lines.ts'
+import { lastOf } from './audit-recovery.ts'
 import { tailAudit } from './audit-tail.ts'
 import type { AuditVerdict } from './audit-verdict.ts'
 import { verifyAudit } from './audit-verify.ts'
@@ -81,6 +83,17 @@ export class FileAuditLog implements AuditLog {
   /** Checks every byte of all files, oldest first. */
   verify(): AuditVerdict {
     return this.#reading(verifyAudit)
+  }
+
+  /** The last record. */
+  head(): Head {
+    return this.#reading((files) => {
+      for (const file of files.toReversed()) {
+        const { head } = lastOf(file)
+        if (head !== undefined) return head
+      }
+      return genesis
+    })
   }
 
   /** All lines as they stand, oldest first. */
