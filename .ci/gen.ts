@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { targetsReference } from '../src/config/reference.ts'
+import { policyReference, targetsReference } from '../src/config/reference.ts'
 import { readmeWith } from './generate/figures.ts'
 import { installerWith } from './generate/installer.ts'
 import { scriptsModule, toolsModule } from './generate/lists.ts'
@@ -21,6 +21,7 @@ async function derivedFiles(): Promise<ReadonlyMap<string, string>> {
     ['src/tools/index.ts', toolsModule(tools.map(({ name }) => name))],
     ['docs/tools.md', toolsReference(tools)],
     ['docs/targets.md', targetsReference()],
+    ['docs/policy-reference.md', policyReference()],
     ['README.md', readmeWith(readFileSync('README.md', 'utf8'), readFileSync('bench/results.md', 'utf8'))],
     ['install.sh', installerWith(readFileSync('install.sh', 'utf8'), readFileSync('ct/tailops.service', 'utf8'))],
     ...tools.map((tool): [string, string] => [join(surface, `${tool.name}.json`), snapshotOf(tool)]),

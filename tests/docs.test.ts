@@ -3,8 +3,10 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { commands } from '../src/cli/index.ts'
 import { parseTargets } from '../src/config/load.ts'
+import { parsePolicy } from '../src/config/load-policy.ts'
 import { severityLine } from '../src/config/problem.ts'
 import { capabilities, capabilityWords } from '../src/core/capability.ts'
+import { defaultConstraints, type Target } from '../src/core/target.ts'
 import { listed } from '../src/server/listing.ts'
 import { tools } from '../src/tools/index.ts'
 import { codeLines, linksOf, readPage, shownFiles } from './support/markdown.ts'
@@ -280,7 +282,7 @@ describe('environment', () => {
 })
 
 describe('examples', () => {
-  test('every yaml is a targets.yaml, or targets of one, without any problem', () => {
+  test('every yaml is a policy.yaml, a targets.yaml, or targets of one, without any problem', () => {
     const problems = (page: (typeof pages)[number]) =>
       page.blocks.filter(({ language }) => language === 'yaml').flatMap(({ text }) => problemsOf(text))
     expect(wrong(problems)).toEqual([])
@@ -293,7 +295,14 @@ describe('examples', () => {
   })
 })
 
+/** What the examples of policies are about. */
+const web1: Target = { id: 'web-1', kind: 'ssh', tags: ['web'], capabilities, constraints: defaultConstraints }
+
 function problemsOf(text: string): readonly string[] {
+  if (/^rules:/m.test(text)) {
+    const policy = { file: 'example', text, env: {}, readFile: () => 'something' }
+    return parsePolicy(policy, { tools, targets: [web1] }).problems.map(severityLine)
+  }
   const whole = /^targets:/m.test(text) ? text : `version: "1.0"\ntargets:\n${text.replaceAll(/^/gm, '  ')}`
   const references = [...whole.matchAll(/\$\{(\w+)/g)].map(([, name = '']) => [name, 'something'])
   const source = { file: 'example', text: whole, env: { HOME: '/root', ...Object.fromEntries(references) } }

@@ -18,9 +18,10 @@ export const commands: readonly CommandEntry[] = [
   { name: 'call', summary: 'call one tool, as an MCP client would', load: () => import('./call.ts') },
   {
     name: 'validate-config',
-    summary: 'check targets.yaml and print every problem',
+    summary: 'check targets.yaml and policy.yaml and print every problem',
     load: () => import('./validate-config.ts'),
   },
+  { name: 'policy', summary: 'test, explain and replay the policy', load: () => import('./policy.ts') },
   {
     name: 'token',
     summary: 'make, list, revoke and check the bearer tokens of MCP clients',

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import { loadBoth } from '../config/load-both.ts'
 import { type Problem, severityLine } from '../config/problem.ts'
-import { defaultConfigPath } from '../config/settings.ts'
 import type { Policy } from '../core/policy.ts'
 import { tools } from '../tools/index.ts'
 import type { CliCommand, World } from './command.ts'
+import { configPath } from './configured.ts'
 
 const usage = `tailops validate-config [FILE] [--json]
 
@@ -56,8 +55,3 @@ function lines(problems: readonly Problem[], good: string | undefined): string {
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
-
-function configPath({ env, user }: World): string {
-  const uid = Number(user.replace(/^cli:/, ''))
-  return defaultConfigPath(env, { uid, home: env['HOME'] ?? '/', exists: existsSync })
-}

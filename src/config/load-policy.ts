@@ -2,10 +2,13 @@ import { lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import { checkPolicy } from './policy-check.ts'
+import { fixturesSchema } from './policy-schema.ts'
 import type { PolicySurroundings } from './policy-surroundings.ts'
+import { runTests, type TestEnd } from './policy-tests.ts'
 import type { Problem } from './problem.ts'
 import { readTextFile } from './read-text-file.ts'
 import { inOrder, located, readYaml, type Source } from './read-yaml.ts'
+import { section } from './section.ts'
 
 /** A policy, undefined when there is any error; and every problem, in order of place. */
 export interface LoadedPolicy {
@@ -13,6 +16,8 @@ export interface LoadedPolicy {
   /** Undefined: there is no file, the built-in rules hold. */
   readonly file: string | undefined
   readonly problems: readonly Problem[]
+  /** How its own tests ended; undefined where they could not be asked. */
+  readonly tests?: readonly TestEnd[] | undefined
 }
 
 type Env = Source['env']
@@ -43,12 +48,18 @@ function isThere(file: string): boolean {
 
 /** Reads and checks one policy file. */
 export function loadPolicyFile(env: Env, file: string, surroundings: PolicySurroundings): LoadedPolicy {
+  const source = sourceOf(env, file, top)
+  return 'what' in source ? { policy: undefined, file, problems: [source] } : parsePolicy(source, surroundings)
+}
+
+/** A file that is to be read, or what keeps it from being read. */
+function sourceOf(env: Env, file: string, content: string): Source | Problem {
   try {
-    return parsePolicy({ file, text: readTextFile(file), env, readFile: readTextFile, top }, surroundings)
+    return { file, text: readTextFile(file), env, readFile: readTextFile, top: content }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    const problem = { line: 0, column: 0, what: `cannot be read: ${why}`, hint: 'name a readable file' } as const
-    return { policy: undefined, file, problems: [{ severity: 'error', file, ...problem }] }
+    const what = `cannot be read: ${why}`
+    return { severity: 'error', file, line: 0, column: 0, what, hint: 'name a readable file' }
   }
 }
 
@@ -58,8 +69,23 @@ const top = 'version: "1.0" and rules:'
 export function parsePolicy(source: Source, surroundings: PolicySurroundings): LoadedPolicy {
   const { content, problems } = readYaml({ top, ...source })
   if (content === undefined) return { policy: undefined, file: source.file, problems: inOrder(problems) }
-  const { policy, findings } = checkPolicy(content, surroundings)
+  const { policy, findings, tests } = checkPolicy(content, surroundings)
   const all = inOrder([...problems, ...located(content, findings)])
   const failed = all.some(({ severity }) => severity === 'error')
-  return { policy: failed ? undefined : policy, file: source.file, problems: all }
+  return { policy: failed ? undefined : policy, file: source.file, problems: all, tests }
+}
+
+/** Asks a policy the tests of another file. */
+export function runFixtures(
+  { policy, file, env }: { readonly policy: Policy; readonly file: string; readonly env: Env },
+  surroundings: PolicySurroundings,
+): { readonly tests: readonly TestEnd[] | undefined; readonly problems: readonly Problem[] } {
+  const source = sourceOf(env, file, 'tests:')
+  if ('what' in source) return { tests: undefined, problems: [source] }
+  const { content, problems } = readYaml(source)
+  if (content === undefined) return { tests: undefined, problems: inOrder(problems) }
+  const { parsed, findings } = section(fixturesSchema, { ...content, path: [] })
+  const tests = parsed && runTests(policy, parsed.tests, surroundings)
+  const failed = tests?.flatMap(({ finding }) => finding ?? []) ?? []
+  return { tests, problems: inOrder([...problems, ...located(content, [...findings, ...failed])]) }
 }

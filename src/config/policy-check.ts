@@ -4,7 +4,7 @@ import { groupOf } from '../core/target-selector.ts'
 import { conditionFindings } from './policy-conditions.ts'
 import { policySchema, type RawPolicy } from './policy-schema.ts'
 import type { PolicySurroundings } from './policy-surroundings.ts'
-import { testFindings } from './policy-tests.ts'
+import { runTests, type TestEnd } from './policy-tests.ts'
 import { toolsFindings } from './policy-tools.ts'
 import { type Finding, type Path, pathText, quoted } from './problem.ts'
 import { section } from './section.ts'
@@ -16,18 +16,24 @@ export interface PolicyContent {
   readonly substituted: (path: Path) => boolean
 }
 
+/** A policy and what is wrong with it. */
+export interface CheckedPolicy {
+  readonly policy: Policy
+  readonly findings: readonly Finding[]
+  /** How its tests ended; undefined where they could not be asked. */
+  readonly tests: readonly TestEnd[] | undefined
+}
+
 /** Checks a policy against its schema, the tools and the targets, and runs its tests where nothing else is wrong. */
-export function checkPolicy(
-  content: PolicyContent,
-  surroundings: PolicySurroundings,
-): { readonly policy: Policy; readonly findings: readonly Finding[] } {
+export function checkPolicy(content: PolicyContent, surroundings: PolicySurroundings): CheckedPolicy {
   const { sound, parsed, findings } = section(policySchema, { ...content, path: [] })
   const raw = parsed ?? sound
-  if (raw === undefined) return { policy: defaultPolicy, findings }
+  if (raw === undefined) return { policy: defaultPolicy, findings, tests: undefined }
   const policy = policyOf(raw)
   const wrong = [...findings, ...crossFindings(raw, surroundings)]
-  if (wrong.some(({ severity }) => severity === 'error')) return { policy, findings: wrong }
-  return { policy, findings: [...wrong, ...testFindings(policy, raw.tests ?? [], surroundings)] }
+  if (wrong.some(({ severity }) => severity === 'error')) return { policy, findings: wrong, tests: undefined }
+  const tests = runTests(policy, raw.tests ?? [], surroundings)
+  return { policy, findings: [...wrong, ...tests.flatMap(({ finding }) => finding ?? [])], tests }
 }
 
 function policyOf({ roles, rules }: RawPolicy): Policy {

@@ -184,13 +184,13 @@ export const testSchema = z.strictObject({
     .meta({ description: 'Its arguments; complete, as a call has them.', type: 'map' }),
   guest: z
     .strictObject({
-      vmid: z.number().int(),
-      name: text().optional(),
-      tags: names().optional(),
-      pool: text().optional(),
+      vmid: z.number().int().describe('Its number.'),
+      name: text().optional().describe('Its name.'),
+      tags: names().optional().describe('Its tags.'),
+      pool: text().optional().describe('Its pool.'),
     })
     .optional()
-    .meta({ description: 'The guest meant, for rules about guests: vmid, name, tags, pool.', type: 'map' }),
+    .describe('The guest meant, for rules about guests.'),
   at: z.iso
     .datetime({ offset: true })
     .optional()

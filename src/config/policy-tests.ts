@@ -14,13 +14,6 @@ export interface TestEnd {
   readonly finding: Finding | undefined
 }
 
-/** The tests of a policy that fail, or that cannot be asked. */
-export const testFindings = (
-  policy: Policy,
-  tests: readonly RawTest[],
-  surroundings: PolicySurroundings,
-): readonly Finding[] => runTests(policy, tests, surroundings).flatMap(({ finding }) => finding ?? [])
-
 /** Asks a policy what each test asks. */
 export function runTests(
   policy: Policy,

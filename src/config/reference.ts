@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { policySchema, ruleSchema } from './policy-schema.ts'
 import { executorKinds, fileSchema, gatewaySchema, isExecutorKind, targetSchemas } from './schema.ts'
 import { bare, defaultOf, notes } from './schema-walk.ts'
 
@@ -31,6 +32,27 @@ export function targetsReference(): string {
     ...kinds,
   ].join('\n\n')}\n`
 }
+
+/** docs/policy-reference.md: every key of policy.yaml as tables, from the schemas. */
+export function policyReference(): string {
+  const { roles, rules, tests } = policySchema.shape
+  const top = rowsOf(policySchema, '').filter(({ key }) => !/[.[]/.test(key))
+  const ruleRows = rowsBelow(rules, 'rules').filter(({ key }) => !key.startsWith('rules[].unless'))
+  return `${[
+    '# policy.yaml',
+    policyIntroduction,
+    table(top),
+    '## `roles`',
+    table(rowsBelow(roles, 'roles')),
+    '## `rules`',
+    table([...ruleRows, { key: 'rules[].unless', schema: ruleSchema.shape.unless }]),
+    '## `tests`',
+    table(rowsBelow(tests, 'tests')),
+  ].join('\n\n')}\n`
+}
+
+const policyIntroduction = `Generated from the schemas; [policy.md](policy.md) explains it, \`tailops validate-config\` checks it. Variables and files stand in it
+as in [targets.yaml](targets.md). Every key that is mistyped is an error. Where a list has one value it may be written without brackets.`
 
 const introduction = `Generated from the schemas; check a file with \`tailops validate-config FILE\`.
 

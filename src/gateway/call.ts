@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts'
 import { isAction } from '../core/tool.ts'
 import { change } from './change.ts'
 import { eachGuest } from './choose-guests.ts'
-import { access } from './decide-call.ts'
+import { access, refuseDenied } from './decide-call.ts'
 import { decideOnGuests } from './decide-guests.ts'
 import type { Gateway } from './gateway.ts'
 import { parseInput } from './parse-input.ts'
@@ -37,9 +37,11 @@ async function decideAndDo(gateway: Gateway, request: Call, record: Recorder): P
   record.input(input)
   const allowed = access(gateway, request, input)
   record.decided(allowed)
+  refuseDenied(tool, allowed)
   const parts = await eachGuest(gateway, request, { input, granted: allowed })
   const granted = await decideOnGuests(gateway, request, { input, granted: parts })
   if (granted !== allowed) record.decided(granted)
+  refuseDenied(tool, granted)
   if (isAction(tool)) return change(gateway, { ...request, tool, input, granted }, record)
   const result = await query(gateway, { ...request, tool, input, granted }, record.call)
   await record.finished(result.answers.some((answer) => 'error' in answer) ? 'partial' : 'done')

@@ -10,19 +10,15 @@ import { placeNamed } from './places.ts'
 import type { Call, Granted } from './request.ts'
 import { clusterOfGuest } from './restore-point.ts'
 
-/**
- * Resolves the targets of a call and asks policy about each.
- * @throws GatewayError denied when nothing is left to do: the only target, every target, or any target of a change
- */
+/** Resolves the targets of a call and asks policy about each. @throws GatewayError unknown_target and the like */
 export function access(gateway: Gateway, request: Call, input: z.output<Tool['input']>): readonly Granted[] {
   const { tool, caller } = request
   if (tool.capability === 'origin') checkOrigin(gateway, caller, input)
   const chosen = chosenBy(gateway, request, input)
-  const granted = chosen.map((target) => {
+  return chosen.map((target) => {
     const risk = isAction(tool) ? (tool.riskOf?.(input, target) ?? tool.risk) : tool.risk
     return { target, risk, decision: decisionOfCall(gateway, request, { target, risk, input }) }
   })
-  return refuseDenied(tool, granted)
 }
 
 /** What policy says of a part of a call; of its snapshot as well, where it makes one. @throws GatewayError as access */
@@ -32,11 +28,11 @@ export function decisionOfCall(gateway: Gateway, request: Call, about: Subject):
   return stricter(decision, decisionOnSnapshot(gateway, request, about))
 }
 
-/** @throws GatewayError denied when nothing is left to do */
-export function refuseDenied(tool: Tool, granted: readonly Granted[]): readonly Granted[] {
+/** @throws GatewayError denied when nothing is left to do: the only target, every target, or any target of a change */
+export function refuseDenied(tool: Tool, granted: readonly Granted[]): void {
   const denied = granted.filter(({ decision }) => decision.effect === 'deny')
   const [first] = denied
-  if (first === undefined || (!isAction(tool) && denied.length < granted.length)) return granted
+  if (first === undefined || (!isAction(tool) && denied.length < granted.length)) return
   const others = denied.length > 1 ? ` (and ${denied.length - 1} more)` : ''
   throw new GatewayError('denied', `${first.decision.reason}${others}`, { hint: first.decision.hint })
 }

@@ -6,7 +6,7 @@ import { guestNamed } from '../core/proxmox-guest.ts'
 import type { Target } from '../core/target.ts'
 import type { Tool } from '../core/tool.ts'
 import { clusterResources, resourcesReply } from '../formats/proxmox-resources.ts'
-import { decisionOfCall, refuseDenied } from './decide-call.ts'
+import { decisionOfCall } from './decide-call.ts'
 import type { Gateway } from './gateway.ts'
 import { readContext } from './read-context.ts'
 import type { Call, Granted } from './request.ts'
@@ -15,7 +15,7 @@ import { clusterOfGuest } from './restore-point.ts'
 /**
  * Where rules ask which guest is meant: decides again, now that it can be told. One guest has many spellings, so it is
  * looked up as the cluster has it now.
- * @throws GatewayError denied; not_found
+ * @throws GatewayError not_found
  */
 export async function decideOnGuests(
   gateway: Gateway,
@@ -40,7 +40,7 @@ export async function decideOnGuests(
     const guest = wanted === undefined ? 'none' : factsOf(guestNamed(await guestsOf(cluster), wanted, cluster.id))
     return { ...part, decision: decisionOfCall(gateway, request, { target, risk, input, guest }) }
   })
-  return refuseDenied(tool, await Promise.all(decided))
+  return Promise.all(decided)
 }
 
 type Guests = ReturnType<typeof clusterResources>['guests']

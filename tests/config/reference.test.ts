@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { z } from 'zod'
-import { targetsReference } from '../../src/config/reference.ts'
+import { policySchema } from '../../src/config/policy-schema.ts'
+import { policyReference, targetsReference } from '../../src/config/reference.ts'
 import { fileSchema, targetSchemas } from '../../src/config/schema.ts'
 import { bare, notes } from '../../src/config/schema-walk.ts'
 
@@ -12,8 +13,21 @@ test('the reference has a table for every executor', () => {
   expect(text).toContain('`endpoints.<name>.parameters.<name>.type`')
 })
 
+test('the reference of policy.yaml has every key of a rule', () => {
+  const text = policyReference()
+  for (const key of [
+    'rules[].when.arguments.<name>.under',
+    'rules[].approval.by',
+    'tests[].expect',
+    'roles.<name>.may',
+  ])
+    expect(text).toContain(`| \`${key}`)
+})
+
 test('every key says what it means', () => {
-  const silent = [fileSchema, ...Object.values(targetSchemas)].flatMap((schema) => undescribed(schema, ''))
+  const silent = [fileSchema, policySchema, ...Object.values(targetSchemas)].flatMap((schema) =>
+    undescribed(schema, ''),
+  )
   expect(silent).toEqual([])
 })
 
