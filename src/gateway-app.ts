@@ -7,6 +7,7 @@ import { severityLine } from './config/problem.ts'
 import { defaultConfigPath, type Settings } from './config/settings.ts'
 import { capabilities } from './core/capability.ts'
 import { GatewayError } from './core/errors.ts'
+import type { AuditLog } from './core/ports.ts'
 import type { Caller } from './core/target.ts'
 import { openContacts } from './executors/contacts.ts'
 import { call, type Gateway } from './gateway/call.ts'
@@ -15,6 +16,7 @@ import { openJobs } from './gateway/jobs.ts'
 import { reconcileOrphans } from './gateway/reconcile.ts'
 import { grantsOf, knownTargets, visibleTools } from './gateway/visible-tools.ts'
 import { answerOfJob } from './gateway/wait-for-end.ts'
+import { watchedAudit } from './gateway/watched-audit.ts'
 import { openTargets, type ReadConfig, type TargetParts } from './gateway-targets.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Logger } from './lib/log.ts'
@@ -68,8 +70,11 @@ export async function openApp(parts: Parts): Promise<OpenApp> {
   const onNews: OpenApp['onNews'] = (given) => {
     listener = given
   }
+  const watching = { audit, settings: parts.settings.watch, clock: systemClock, log: parts.log }
+  const freeze = (by: string, reason: string) => freezeBy(freezing, by, reason)
   const lasting = {
     ...parts,
+    watched: watchedAudit({ ...watching, freeze }),
     jobs: openJobs(systemClock),
     turnstile: openCallTurnstile(parts.settings.maxCalls),
     metrics: openMetrics(systemClock.elapsedMs),
@@ -189,6 +194,8 @@ const gaugesOf = ({ turnstile, state, contacts }: Lasting, { targets, jobs }: Ga
 /** What stays the same when the configuration is loaded again. */
 interface Lasting extends Parts, TargetParts {
   readonly metrics: Metrics
+  /** The audit log, whose records are watched. */
+  readonly watched: AuditLog
   readonly turnstile: Turnstile
   readonly doorKey: Uint8Array
   called(tool: string): void
@@ -197,7 +204,7 @@ interface Lasting extends Parts, TargetParts {
 /** A gateway of the configuration as it stands now. @throws GatewayError invalid_config */
 function loadGateway(parts: Lasting): Loaded {
   const { state, log, settings, jobs, doorKey } = parts
-  const { approvals, audit, brake, journal, outputs, fleet } = state
+  const { approvals, brake, journal, outputs, fleet } = state
   const read = configOf(parts)
   const targets = openTargets(parts, read, (id, wait) => answerOfJob(gateway, id, wait))
   const gateway: Gateway = {
@@ -205,7 +212,7 @@ function loadGateway(parts: Lasting): Loaded {
     targets,
     policy: read.policy,
     approvals,
-    audit,
+    audit: parts.watched,
     brake,
     journal,
     outputs,

@@ -8,6 +8,7 @@ import { type Reading, secret } from './env-reading.ts'
 import { newNames, ownNames } from './old-names.ts'
 import { type Problem, quoted } from './problem.ts'
 import { suggest } from './suggest.ts'
+import { type WatchSettings, watchSettings } from './watch-settings.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -27,6 +28,7 @@ export interface Settings {
   /** TAILOPS_MAX_CALLS: calls of one caller at the same time. */
   readonly maxCalls: number
   readonly anchors: AnchorSettings
+  readonly watch: WatchSettings
   readonly operationMode: 'local' | 'gateway'
   readonly output: 'toon' | 'json' | 'structured'
   /** TAILOPS_TOKEN: limits the caller over stdio. */
@@ -62,6 +64,7 @@ export function readSettings(env: Env): ReadSettings {
     rates: rates(from),
     maxCalls: maxCalls(from),
     anchors: anchorSettings(from),
+    watch: watchSettings(from),
     operationMode: oneOf(from, 'TAILOPS_OPERATION_MODE', ['local', 'gateway']),
     output: oneOf(from, 'TAILOPS_OUTPUT', ['toon', 'json', 'structured']),
     token: secret(values.get('TAILOPS_TOKEN')),

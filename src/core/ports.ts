@@ -83,6 +83,7 @@ export interface AuditRecord {
     | 'approval'
     | 'session'
     | 'limited'
+    | 'alert'
     | 'freeze'
     | 'unfreeze'
     | 'gateway'

@@ -22,6 +22,7 @@ const record = z.object({
     'approval',
     'session',
     'limited',
+    'alert',
     'freeze',
     'unfreeze',
     'gateway',

@@ -63,3 +63,15 @@ test('SIGUSR2 freezes', async () => {
   expect(tailops('unfreeze')).toContain('by signal:SIGUSR2')
   expect(tailops('unfreeze')).toBe('nothing was frozen\n')
 })
+
+test('a watch rule freezes the served program', async () => {
+  const watched = await place.serve('Bun', { TAILOPS_WATCH: 'denials:3=freeze' })
+  for (let times = 0; times < 3; times++)
+    await send(
+      watched.url,
+      rpc('tools/call', { name: 'run_command', arguments: { argv: ['uptime'] } }),
+      headersOf(token),
+    )
+  expect(tailops('unfreeze')).toContain('by watch:denials: token:')
+  await watched.stop()
+})
