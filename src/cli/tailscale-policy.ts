@@ -5,10 +5,10 @@ export const policySnippet = (service: string, tag: string): string => `{
   // Machines with the tag host the service without further approval.
   "autoApprovers": { "services": { "${service}": ["${tag}"] } },
   "grants": [
-    // Who may connect. A token of TailOps is needed as well.
+    // Who may connect. What they may do is said by TailOps: a token, or with TAILOPS_AUTH_MODE=tailscale a role.
     { "src": ["autogroup:member"], "dst": ["${service}"], "ip": ["tcp:443"] }
-    // App capabilities are not read by this version: rights come from the token. A later one may use, for the service
-    // and for the tag (of a grant for the service alone, a proxy does not see capabilities):
+    // With TAILOPS_AUTH_MODE=tailscale and TAILOPS_APP_CAPABILITY=example.com/cap/tailops a grant can give scopes. It names
+    // the tag as well: what is granted for the service alone is not seen.
     // { "src": ["group:ops"], "dst": ["${service}", "${tag}"], "ip": ["tcp:443"],
     //   "app": { "example.com/cap/tailops": [{ "scopes": ["readonly"] }] } }
   ]

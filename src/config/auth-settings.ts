@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import type { Secret } from '../lib/secret.ts'
 import { type Reading, secret } from './env-reading.ts'
 import { quoted } from './problem.ts'
@@ -15,10 +16,18 @@ export interface OidcSettings {
   }
 }
 
+/** How the tailscaled of this machine is asked. */
+export interface TailscaleSettings {
+  readonly socketPath: string
+  /** Name of the app capability whose values have scopes; undefined: no grant gives any. */
+  readonly capability?: string | undefined
+}
+
 /** How callers over HTTP show who they are. */
 export type AuthSettings =
   | { readonly mode: 'token' }
   | { readonly mode: 'none' }
+  | { readonly mode: 'tailscale'; readonly tailscale: TailscaleSettings }
   | { readonly mode: 'oidc'; readonly oidc: OidcSettings; readonly baseUrl: string }
 
 /** TAILOPS_AUTH_MODE and what belongs to it. */
@@ -28,20 +37,41 @@ export function authSettings(from: Reading, baseUrl: string | undefined): AuthSe
   const word = found?.value.toLowerCase() ?? 'token'
   if (found === undefined || word === 'token') return { mode: 'token' }
   if (word === 'oidc' || word === 'oauth') return oidc(from, baseUrl) ?? { mode: 'token' }
+  if (word === 'tailscale') return { mode: 'tailscale', tailscale: tailscale(from) }
   if (word === 'none') {
     const required = /^(true|1|yes)$/i.test(spelled('SYSTEMMANAGER_REQUIRE_AUTH')?.value ?? '')
     if (!required) return { mode: 'none' }
     report('error', found.name, 'is none, but SYSTEMMANAGER_REQUIRE_AUTH asks for it', 'unset one of the two')
-  } else if (word === 'tailscale')
-    report('error', found.name, `${word} comes in a later release`, 'use token: tailops token mint makes one')
-  else
+  } else {
+    const hint = 'use token, oidc, tailscale, or none on loopback'
+    report('error', found.name, `${quoted(found.value)} is no way to authenticate`, hint)
+  }
+  return { mode: 'token' }
+}
+
+function tailscale({ spelled, report }: Reading): TailscaleSettings {
+  const socket = spelled('TAILOPS_TAILSCALE_SOCKET')
+  if (socket !== undefined && !isAbsolute(socket.value))
+    report(
+      'error',
+      socket.name,
+      `${quoted(socket.value)} is no absolute path`,
+      'write it like /run/tailscale/tailscaled.sock',
+    )
+  const found = spelled('TAILOPS_APP_CAPABILITY')
+  // As tailnet policies have them: a domain, a slash, a name.
+  const isName = found === undefined || /^[a-z0-9-]+(\.[a-z0-9-]+)+\/[\w./-]+$/i.test(found.value)
+  if (!isName)
     report(
       'error',
       found.name,
-      `${quoted(found.value)} is no way to authenticate`,
-      'use token, oidc, or none on loopback',
+      `${quoted(found.value)} is no name of an app capability`,
+      'write it like example.com/cap/tailops',
     )
-  return { mode: 'token' }
+  return {
+    socketPath: socket?.value ?? '/run/tailscale/tailscaled.sock',
+    capability: isName ? found?.value : undefined,
+  }
 }
 
 function oidc({ spelled, report }: Reading, baseUrl: string | undefined): AuthSettings | undefined {

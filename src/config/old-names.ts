@@ -24,6 +24,8 @@ export const ownNames: readonly string[] = [
   'TSIDP_CLIENT_SECRET',
   'TAILOPS_LOGIN_CLAIM',
   'TAILOPS_GROUPS_CLAIM',
+  'TAILOPS_TAILSCALE_SOCKET',
+  'TAILOPS_APP_CAPABILITY',
 ]
 
 /** Old variable to new one. */

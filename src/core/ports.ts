@@ -84,6 +84,7 @@ export interface AuditRecord {
     | 'session'
     | 'limited'
     | 'alert'
+    | 'forged'
     | 'freeze'
     | 'unfreeze'
     | 'gateway'

@@ -22,6 +22,7 @@ import { type EventStreams, openEventStreams } from './event-streams.ts'
 import { type Names, refuseForeign } from './guard.ts'
 import { rpcError } from './json-rpc.ts'
 import type { Limits } from './limits.ts'
+import type { Peer } from './peer.ts'
 import { plainRequest } from './plain-request.ts'
 import type { Session, Sessions } from './sessions.ts'
 import { singleAnswer } from './single-answer.ts'
@@ -52,8 +53,7 @@ export interface HttpParts {
 
 /** The gateway as a web application. */
 export interface HttpApp {
-  /** @param peer the address at the other end of the connection */
-  fetch(request: Request, peer?: string): Promise<Response>
+  fetch(request: Request, peer?: Peer): Promise<Response>
   /** Tells every client that tools or a resource have changed. */
   changed(what: Change): void
   /** Lets calls finish, at most `withinMs`, then ends every stream and session. */
@@ -63,7 +63,7 @@ export interface HttpApp {
 const sweepEveryMs = 5000
 
 interface Env {
-  readonly Bindings: { readonly peer: string | undefined }
+  readonly Bindings: { readonly peer: Peer | undefined }
 }
 
 export function httpApp(parts: HttpParts): HttpApp {
@@ -79,8 +79,8 @@ export function httpApp(parts: HttpParts): HttpApp {
   const serve = endpoint({ ...parts, streams, bodies, modern: modern.fetch })
   const app = new Hono<Env>()
   const authenticated = async (context: Context<Env>, handle: (who: Authenticated) => Response | Promise<Response>) => {
-    const who = await parts.authenticate(context.req.raw)
-    return who instanceof Response ? limits.refused(who, context.req.raw, context.env.peer) : handle(who)
+    const who = await parts.authenticate(context.req.raw, context.env.peer)
+    return who instanceof Response ? limits.refused(who, context.req.raw, context.env.peer?.address) : handle(who)
   }
   const orFrozen = (word: string) => (parts.frozen() ? `${word} (frozen)\n` : `${word}\n`)
   app.get('/healthz', (context) => context.text(orFrozen('ok')))

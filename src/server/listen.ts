@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts'
+import type { Peer } from './peer.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -13,8 +14,7 @@ export interface Listener {
   stop(): Promise<void>
 }
 
-/** `peer` is the address at the other end of the connection. */
-type Fetch = (request: Request, peer: string | undefined) => Promise<Response>
+type Fetch = (request: Request, peer: Peer | undefined) => Promise<Response>
 
 /** Connections that are silent before or between requests, seconds. */
 const idleSeconds = 60
@@ -40,21 +40,29 @@ function onBun({ host, port }: ListenAddress, fetch: Fetch): Listener {
     fetch(request, own) {
       // An answer may take as long as it takes; the time limit is for connections without a request.
       own.timeout(request, 0)
-      return fetch(request, own.requestIP(request)?.address)
+      const other = own.requestIP(request)
+      return fetch(request, other === null ? undefined : { ...other, ownPort: own.port ?? port })
     },
   })
   return { host, port: server.port ?? port, stop: () => server.stop(true) }
 }
 
 interface Incoming {
-  readonly socket: { readonly remoteAddress?: string | undefined }
+  readonly socket: {
+    readonly remoteAddress?: string | undefined
+    readonly remotePort?: number | undefined
+    readonly localPort?: number | undefined
+  }
+}
+
+function peerOf({ socket: { remoteAddress, remotePort = 0, localPort = 0 } }: Incoming): Peer | undefined {
+  return remoteAddress === undefined ? undefined : { address: remoteAddress, port: remotePort, ownPort: localPort }
 }
 
 async function onNode({ host, port }: ListenAddress, fetch: Fetch): Promise<Listener> {
   const { serve } = await import('@hono/node-server')
   return new Promise((resolve, reject) => {
-    const answer = (request: Request, { incoming }: { readonly incoming: Incoming }) =>
-      fetch(request, incoming.socket.remoteAddress)
+    const answer = (request: Request, { incoming }: { readonly incoming: Incoming }) => fetch(request, peerOf(incoming))
     const server = serve({ fetch: answer, hostname: host, port, overrideGlobalObjects: false }, (bound) =>
       resolve({ host, port: bound.port, stop: () => end(server) }),
     )

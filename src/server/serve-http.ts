@@ -1,11 +1,13 @@
 import type { AuthSettings } from '../config/auth-settings.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { AuditLog, Tokens } from '../core/ports.ts'
+import type { AuditLog, AuditRecord, Tokens } from '../core/ports.ts'
 import type { Caller } from '../core/target.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
+import { openTokenBuckets } from '../lib/token-buckets.ts'
 import { openAuth } from './auth/open-auth.ts'
 import { refuseByScope } from './auth/scope.ts'
+import { isOfTailnet } from './auth/tailscale.ts'
 import { callerOf } from './caller-of.ts'
 import { isLoopback, namesOf } from './guard.ts'
 import { type HttpApp, httpApp } from './http.ts'
@@ -49,19 +51,11 @@ const finishWithinMs = 50_000
 /** @throws GatewayError invalid_config */
 export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
   const { address, auth, clock, log, current } = parts
-  if (auth.mode === 'none' && !isLoopback(address.host)) {
-    throw new GatewayError(
-      'invalid_config',
-      `without authentication only loopback is listened on, not ${address.host}`,
-      {
-        hint: 'unset TAILOPS_AUTH_MODE, or TAILOPS_LISTEN=127.0.0.1:8080',
-      },
-    )
-  }
+  refuseToListen(auth.mode, address.host)
   const sessions = openSessions({ clock, newId: () => parts.newId(32) })
   const app = httpApp({
     names: namesOf(address, parts.baseUrl, parts.hostname),
-    ...openAuth(auth, parts),
+    ...openAuth(auth, { ...parts, onForged: forgedRecorder(parts) }),
     sessions,
     limits: openLimits({
       rates: parts.rates,
@@ -94,6 +88,19 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
   return { url: urlOf(listener), changed: app.changed, close: () => close(app, listener) }
 }
 
+/** Where an address must not be able to lie, only those are listened on that others cannot reach. @throws GatewayError invalid_config */
+function refuseToListen(mode: AuthSettings['mode'], host: string): void {
+  const isOpen = mode === 'none' ? !isLoopback(host) : mode === 'tailscale' && !isLoopback(host) && !isOfTailnet(host)
+  if (!isOpen) return
+  const [how, only] =
+    mode === 'none'
+      ? ['without authentication', 'loopback']
+      : ['with TAILOPS_AUTH_MODE=tailscale', 'loopback or an address of the tailnet']
+  throw new GatewayError('invalid_config', `${how} only ${only} is listened on, not ${host}`, {
+    hint: 'unset TAILOPS_AUTH_MODE, or TAILOPS_LISTEN=127.0.0.1:8080',
+  })
+}
+
 /** As for the tools that show the gateway itself: granted, held, and not denied by policy. */
 const readsGateway = (parts: McpParts, caller: Caller): boolean =>
   parts.visible(caller).some(({ capability }) => capability === 'gateway:read')
@@ -105,21 +112,33 @@ async function close(app: HttpApp, listener: Listener): Promise<void> {
 
 const urlOf = ({ host, port }: Listener): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`
 
-async function recordLimited({ audit, clock, log, newId }: HttpServiceParts, { what, who }: Limited) {
+function recordLimited(parts: HttpServiceParts, { what, who }: Limited): Promise<void> {
   const caller = what === 'logins' || what === 'requests' ? `address:${who}` : who
-  const record = { at: clock.now().toISOString(), call: newId(12), event: 'limited', caller } as const
-  try {
-    await audit.append({ ...record, result: 'busy', reason: `too many ${what}; answered 429` })
-  } catch (error) {
-    log.error('audit', { error })
+  return record(parts, { event: 'limited', caller, result: 'busy', reason: `too many ${what}; answered 429` })
+}
+
+function recordForeign(parts: HttpServiceParts, caller: string, owner: string): Promise<void> {
+  return record(parts, { event: 'session', caller, result: 'denied', reason: `used the id of a session of ${owner}` })
+}
+
+/** Once a minute for each address: it is for them to choose how often they try. */
+function forgedRecorder(parts: HttpServiceParts): (address: string, claimed: string) => void {
+  const told = openTokenBuckets({ count: 1, perMs: 60_000, elapsedMs: parts.clock.elapsedMs })
+  return (address, claimed) => {
+    if (told.take(address) > 0) return
+    parts.log.warn('forged identity', { address, claimed })
+    const reason = `claimed to be ${claimed.slice(0, 200)} in a header that only tailscaled may write; it was ignored`
+    void record(parts, { event: 'forged', caller: `address:${address}`, result: 'denied', reason })
   }
 }
 
 /** If even this cannot be written, the log line before it tells. */
-async function recordForeign({ audit, clock, log, newId }: HttpServiceParts, caller: string, owner: string) {
-  const record = { at: clock.now().toISOString(), call: newId(12), event: 'session', caller } as const
+async function record(
+  { audit, clock, log, newId }: HttpServiceParts,
+  what: Pick<AuditRecord, 'event' | 'caller' | 'result' | 'reason'>,
+): Promise<void> {
   try {
-    await audit.append({ ...record, result: 'denied', reason: `used the id of a session of ${owner}` })
+    await audit.append({ at: clock.now().toISOString(), call: newId(12), ...what })
   } catch (error) {
     log.error('audit', { error })
   }

@@ -23,6 +23,7 @@ const record = z.object({
     'session',
     'limited',
     'alert',
+    'forged',
     'freeze',
     'unfreeze',
     'gateway',

@@ -52,3 +52,26 @@ describe('oidc', () => {
     expect(auth).toMatchObject({ oidc: { claims: { login: 'upn', groups: 'roles' } } })
   })
 })
+
+describe('tailscale', () => {
+  const mode = { TAILOPS_AUTH_MODE: 'tailscale' }
+
+  test('asks at the usual place, and takes nothing from grants unless their name is said', () => {
+    expect(readSettings(mode).settings.auth).toEqual({
+      mode: 'tailscale',
+      tailscale: { socketPath: '/run/tailscale/tailscaled.sock', capability: undefined },
+    })
+    const env = { ...mode, TAILOPS_TAILSCALE_SOCKET: '/tmp/x.sock', TAILOPS_APP_CAPABILITY: 'example.com/cap/tailops' }
+    expect(readSettings(env).settings.auth).toMatchObject({
+      tailscale: { socketPath: '/tmp/x.sock', capability: 'example.com/cap/tailops' },
+    })
+  })
+
+  test('a path that is not whole, and a name without a domain, are errors', () => {
+    expect(errorsOf({ ...mode, TAILOPS_TAILSCALE_SOCKET: 'x.sock' })).toHaveLength(1)
+    expect(errorsOf({ ...mode, TAILOPS_APP_CAPABILITY: 'tailops' })).toHaveLength(1)
+    expect(readSettings({ ...mode, TAILOPS_APP_CAPABILITY: 'tailops' }).settings.auth).toMatchObject({
+      tailscale: { capability: undefined },
+    })
+  })
+})

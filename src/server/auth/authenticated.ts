@@ -1,5 +1,6 @@
 import type { Capability } from '../../core/capability.ts'
 import type { Caller } from '../../core/target.ts'
+import type { Peer } from '../peer.ts'
 
 /** A request whose caller is known. */
 export interface Authenticated {
@@ -16,10 +17,10 @@ export interface StepUp {
   readonly resourceMetadata?: string | undefined
 }
 
-/** Request → caller, or the answer that refuses it. `peer` is the address at the other end of the connection. */
+/** Request → caller, or the answer that refuses it. */
 export type Authenticate = (
   request: Request,
-  peer?: string,
+  peer?: Peer,
 ) => Authenticated | Response | Promise<Authenticated | Response>
 
 /** What a client without a valid token is told to do. */
@@ -67,6 +68,10 @@ export function cannotAuthenticate(): Response {
   const body = { error: 'temporarily_unavailable', error_description: description }
   return Response.json(body, { status: 503, headers: { 'Retry-After': '5' } })
 }
+
+/** Answers 403: no credentials would help. */
+export const forbidden = (description: string): Response =>
+  Response.json({ error: 'forbidden', error_description: description }, { status: 403 })
 
 function challengeOf(said: Readonly<Record<string, string | undefined>>): string {
   const parts = Object.entries(said).flatMap(([name, value]) => (value === undefined ? [] : [`${name}="${value}"`]))

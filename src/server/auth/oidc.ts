@@ -5,7 +5,7 @@ import { type Authenticate, bearerToken, cannotAuthenticate, type Offer, unautho
 import { type ClaimNames, callerOfClaims } from './oidc-claims.ts'
 import { openProvider, type ProviderSettings } from './oidc-provider.ts'
 import { toleratedSeconds, verifyToken } from './oidc-verify.ts'
-import { openVerdicts, type Verdicts } from './verdicts.ts'
+import { openVerdicts } from './verdicts.ts'
 
 /** What the gateway as an OAuth resource server is made of. */
 export interface OidcParts {
@@ -57,7 +57,7 @@ export function oidcAuth({ settings, baseUrl, clock, log }: OidcParts): Oidc {
       const verdict = await verdicts.of(token).catch(unavailable)
       if (verdict === undefined) return cannotAuthenticate()
       if ('refused' in verdict) return refuse(`the token is refused: ${verdict.refused}`)
-      return { ...verdict.good, stillValid: watch({ verdicts, clock, token, until: verdict.expiresAtMs }) }
+      return { ...verdict.good, stillValid: verdicts.watch(token, verdict) }
     },
     async metadata() {
       const scopes = useful((await offered()) ?? [], capabilities)
@@ -82,24 +82,4 @@ export const metadataPaths = {
 function useful(given: readonly string[], wanted: readonly string[]): readonly string[] {
   const ours = wanted.filter((scope) => given.includes(scope))
   return ours.length > 0 ? ours : ['openid', 'profile', 'email'].filter((scope) => given.includes(scope))
-}
-
-interface Watched {
-  readonly verdicts: Verdicts<unknown>
-  readonly clock: Clock
-  readonly token: string
-  readonly until: number
-}
-
-/** Until the token expires, or the provider says that it does not hold any more; a provider that is down says nothing. */
-function watch({ verdicts, clock, token, until }: Watched): () => boolean {
-  let isRefused = false
-  const look = (verdict: object): void => {
-    isRefused ||= 'refused' in verdict
-  }
-  return () => {
-    const isValid = !isRefused && clock.now().getTime() < until
-    if (isValid) verdicts.of(token).then(look, () => undefined)
-    return isValid
-  }
 }

@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/log.ts'
 import type { Authenticate } from './authenticated.ts'
 import { noAuth } from './none.ts'
 import { metadataPaths, oidcAuth } from './oidc.ts'
+import { tailscaleAuth } from './tailscale.ts'
 import { tokenAuth } from './token.ts'
 
 /** The one way in. */
@@ -18,12 +19,16 @@ export interface AuthParts {
   readonly tokens: Tokens
   readonly clock: Clock
   readonly log: Logger
+  /** Somebody at this address wrote an identity into the request that only tailscaled may write. */
+  onForged(address: string, claimed: string): void
 }
 
 /** Who may come in, and how they show who they are. */
-export function openAuth(settings: AuthSettings, { tokens, clock, log }: AuthParts): Auth {
+export function openAuth(settings: AuthSettings, { tokens, clock, log, onForged }: AuthParts): Auth {
   if (settings.mode === 'none') return { authenticate: noAuth, documents: {} }
   if (settings.mode === 'token') return { authenticate: tokenAuth(tokens), documents: {} }
+  if (settings.mode === 'tailscale')
+    return { authenticate: tailscaleAuth({ settings: settings.tailscale, clock, log, onForged }), documents: {} }
   const { authenticate, metadata } = oidcAuth({ settings: settings.oidc, baseUrl: settings.baseUrl, clock, log })
   return { authenticate, documents: { [metadataPaths.root]: metadata, [metadataPaths.mcp]: metadata } }
 }

@@ -2,13 +2,20 @@ import { GatewayError } from '../../core/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { sha256 } from '../../lib/digest.ts'
 
-/** What a token proves until when, or why it proves nothing. */
-export type Verdict<T> = { readonly good: T; readonly expiresAtMs: number } | { readonly refused: string }
+/** What a token, or an address, proves until when. */
+export interface Good<T> {
+  readonly good: T
+  readonly expiresAtMs: number
+}
+
+export type Verdict<T> = Good<T> | { readonly refused: string }
 
 /** Remembers for a short while what tokens were found to be, by their hash. */
 export interface Verdicts<T> {
   /** @throws what finding out throws, which is not remembered; GatewayError busy */
   of(token: string): Promise<Verdict<T>>
+  /** Whether a verdict still holds: until it expires, or is found to be another. Where nobody answers, it holds on. */
+  watch(token: string, verdict: Good<T>): () => boolean
 }
 
 interface Remembered<T> {
@@ -48,14 +55,26 @@ export function openVerdicts<T>(clock: Clock, findOut: (token: string) => Promis
     asking.set(key, asked)
     return asked
   }
+  const of = async (token: string): Promise<Verdict<T>> => {
+    const key = sha256(token)
+    const known = goods.get(key) ?? refusals.get(key)
+    if (known !== undefined && clock.now().getTime() < known.untilMs) return known.verdict
+    goods.delete(key)
+    refusals.delete(key)
+    return asking.get(key) ?? ask(token, key)
+  }
   return {
-    async of(token) {
-      const key = sha256(token)
-      const known = goods.get(key) ?? refusals.get(key)
-      if (known !== undefined && clock.now().getTime() < known.untilMs) return known.verdict
-      goods.delete(key)
-      refusals.delete(key)
-      return asking.get(key) ?? ask(token, key)
+    of,
+    watch(token, { expiresAtMs }) {
+      let isRefused = false
+      const look = (verdict: Verdict<T>): void => {
+        isRefused ||= 'refused' in verdict
+      }
+      return () => {
+        const holds = !isRefused && clock.now().getTime() < expiresAtMs
+        if (holds) of(token).then(look, () => undefined)
+        return holds
+      }
     },
   }
 }
