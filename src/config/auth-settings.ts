@@ -25,28 +25,60 @@ export interface TailscaleSettings {
 
 /** How callers over HTTP show who they are. */
 export type AuthSettings =
-  | { readonly mode: 'token' }
   | { readonly mode: 'none' }
-  | { readonly mode: 'tailscale'; readonly tailscale: TailscaleSettings }
-  | { readonly mode: 'oidc'; readonly oidc: OidcSettings; readonly baseUrl: string }
+  | { readonly mode: 'token'; readonly tokens: TokenSettings }
+  | { readonly mode: 'tailscale'; readonly tailscale: TailscaleSettings; readonly tokens?: TokenSettings | undefined }
+  | {
+      readonly mode: 'oidc'
+      readonly oidc: OidcSettings
+      readonly baseUrl: string
+      readonly tokens?: TokenSettings | undefined
+    }
+
+/** Tokens of `tailops token mint` are accepted. */
+export interface TokenSettings {
+  /** The key that tokens of SystemManager were signed with; undefined: they are not accepted. */
+  readonly oldSecret?: Secret | undefined
+}
 
 /** TAILOPS_AUTH_MODE and what belongs to it. */
 export function authSettings(from: Reading, baseUrl: string | undefined): AuthSettings {
   const { spelled, report } = from
-  const found = spelled('TAILOPS_AUTH_MODE')
-  const word = found?.value.toLowerCase() ?? 'token'
-  if (found === undefined || word === 'token') return { mode: 'token' }
-  if (word === 'oidc' || word === 'oauth') return oidc(from, baseUrl) ?? { mode: 'token' }
-  if (word === 'tailscale') return { mode: 'tailscale', tailscale: tailscale(from) }
-  if (word === 'none') {
-    const required = /^(true|1|yes)$/i.test(spelled('SYSTEMMANAGER_REQUIRE_AUTH')?.value ?? '')
-    if (!required) return { mode: 'none' }
-    report('error', found.name, 'is none, but SYSTEMMANAGER_REQUIRE_AUTH asks for it', 'unset one of the two')
-  } else {
-    const hint = 'use token, oidc, tailscale, or none on loopback'
-    report('error', found.name, `${quoted(found.value)} is no way to authenticate`, hint)
+  const found = spelled('TAILOPS_AUTH_MODE') ?? { name: 'TAILOPS_AUTH_MODE', value: 'token' }
+  const words = new Set(found.value.toLowerCase().split(/[\s,]+/))
+  const tokens = words.delete('token') ? {} : undefined
+  const [word, ...more] = words
+  if (word === undefined) return { mode: 'token', tokens: { oldSecret: oldSecret(from) } }
+  const instead: AuthSettings = { mode: 'token', tokens: {} }
+  if (more.length === 0) {
+    if (word === 'oidc' || word === 'oauth') return oidc(from, baseUrl, tokens) ?? instead
+    if (word === 'tailscale') return { mode: 'tailscale', tailscale: tailscale(from), tokens }
+    if (word === 'none' && tokens === undefined) return none(from, found.name) ?? instead
   }
-  return { mode: 'token' }
+  const hint = 'use token, oidc, tailscale, one of these with token (oidc,token), or none on loopback'
+  report('error', found.name, `${quoted(found.value)} is no way to authenticate`, hint)
+  return instead
+}
+
+function none({ spelled, report }: Reading, name: string): AuthSettings | undefined {
+  const required = /^(true|1|yes)$/i.test(spelled('SYSTEMMANAGER_REQUIRE_AUTH')?.value ?? '')
+  if (!required) return { mode: 'none' }
+  report('error', name, 'is none, but SYSTEMMANAGER_REQUIRE_AUTH asks for it', 'unset one of the two')
+  return undefined
+}
+
+/** Who can guess the key can make tokens: a short one, or the one of the old examples, opens nothing. */
+function oldSecret({ spelled, report }: Reading): Secret | undefined {
+  const found = spelled('SYSTEMMANAGER_SHARED_SECRET')
+  if (found === undefined) return undefined
+  if (found.value.length >= 16 && !/^(dev-secret|your-|change)/i.test(found.value)) return secret(found)
+  report(
+    'warning',
+    found.name,
+    'is too easy to guess: tokens signed with it are refused',
+    'make tokens with tailops token mint',
+  )
+  return undefined
 }
 
 function tailscale({ spelled, report }: Reading): TailscaleSettings {
@@ -74,7 +106,11 @@ function tailscale({ spelled, report }: Reading): TailscaleSettings {
   }
 }
 
-function oidc({ spelled, report }: Reading, baseUrl: string | undefined): AuthSettings | undefined {
+function oidc(
+  { spelled, report }: Reading,
+  baseUrl: string | undefined,
+  tokens: TokenSettings | undefined,
+): AuthSettings | undefined {
   const issuer = spelled('TSIDP_URL')
   if (issuer === undefined || !isIssuer(issuer.value)) {
     report(
@@ -93,7 +129,7 @@ function oidc({ spelled, report }: Reading, baseUrl: string | undefined): AuthSe
   const login = spelled('TAILOPS_LOGIN_CLAIM')?.value
   const groups = spelled('TAILOPS_GROUPS_CLAIM')?.value ?? 'groups'
   const client = clientOf({ spelled, report })
-  return { mode: 'oidc', baseUrl, oidc: { issuer: issuer.value, client, claims: { login, groups } } }
+  return { mode: 'oidc', baseUrl, tokens, oidc: { issuer: issuer.value, client, claims: { login, groups } } }
 }
 
 /** https, or http where nothing leaves the machine. */

@@ -18,7 +18,10 @@ const same =
 
 /** Why a variable is left behind, by how its name begins; the first that fits counts. */
 const left: readonly (readonly [RegExp, string])[] = [
-  [/^SYSTEMMANAGER_(SHARED|JWT)_SECRET$/, 'old tokens are not accepted: tailops token mint makes new ones'],
+  [
+    /^SYSTEMMANAGER_(SHARED|JWT)_SECRET$/,
+    'set it by hand while tokens signed with it are to be accepted; better: tailops token mint',
+  ],
   [/^SYSTEMMANAGER_REQUIRE_AUTH$/, 'callers over HTTP always need a token, unless TAILOPS_AUTH_MODE is none'],
   [/^SYSTEMMANAGER_(TARGETS_CONFIG|INVENTORY)$/, 'give the file it names to tailops migrate too'],
   [/^SYSTEMMANAGER_\w*APPROVAL/, 'narrower: every change needs the approval of a person: tailops approvals'],

@@ -38,7 +38,8 @@ const renamed: Readonly<Record<string, string>> = {
 
 /** Old variables that are read under their own name, and what to do instead. */
 const kept: Readonly<Record<string, string>> = {
-  SYSTEMMANAGER_SHARED_SECRET: 'is deprecated: make tokens with tailops token mint',
+  SYSTEMMANAGER_SHARED_SECRET:
+    'is deprecated: tokens signed with it are accepted until they expire; make new ones with tailops token mint',
   SYSTEMMANAGER_REQUIRE_AUTH: 'is deprecated: set TAILOPS_AUTH_MODE to token, or to none on loopback',
 }
 

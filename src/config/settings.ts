@@ -33,8 +33,6 @@ export interface Settings {
   readonly output: 'toon' | 'json' | 'structured'
   /** TAILOPS_TOKEN: limits the caller over stdio. */
   readonly token?: Secret | undefined
-  /** SYSTEMMANAGER_SHARED_SECRET: the key that old tokens were signed with. */
-  readonly sharedSecret?: Secret | undefined
 }
 
 /** Settings with what was wrong (defaults stand in for it) and the old names in use, one line each. */
@@ -68,7 +66,6 @@ export function readSettings(env: Env): ReadSettings {
     operationMode: oneOf(from, 'TAILOPS_OPERATION_MODE', ['local', 'gateway']),
     output: oneOf(from, 'TAILOPS_OUTPUT', ['toon', 'json', 'structured']),
     token: secret(values.get('TAILOPS_TOKEN')),
-    sharedSecret: secret(values.get('SYSTEMMANAGER_SHARED_SECRET')),
   }
   mistyped(env, from)
   return { settings, problems, deprecations }

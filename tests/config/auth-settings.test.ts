@@ -75,3 +75,32 @@ describe('tailscale', () => {
     })
   })
 })
+
+describe('tokens of the gateway', () => {
+  const modeOf = (TAILOPS_AUTH_MODE: string) => readSettings({ ...oidc, TAILOPS_AUTH_MODE }).settings.auth
+
+  test('can be accepted beside one other kind of proof, in any order', () => {
+    expect(modeOf('oidc,token')).toMatchObject({ mode: 'oidc', tokens: {} })
+    expect(modeOf('token, tailscale')).toMatchObject({ mode: 'tailscale', tokens: {} })
+    expect(modeOf('oidc')).toHaveProperty('tokens', undefined)
+  })
+
+  test.each(['none,token', 'oidc,tailscale', 'oidc,tailscale,token', 'oidc,', 'token,tokens', ','])(
+    '%s is no way to authenticate',
+    (TAILOPS_AUTH_MODE) => {
+      expect(errorsOf({ ...oidc, TAILOPS_AUTH_MODE })[0]).toContain('is no way to authenticate')
+      expect(modeOf(TAILOPS_AUTH_MODE).mode).toBe('token')
+    },
+  )
+
+  test('of SystemManager are accepted with a key that cannot be guessed', () => {
+    const secretOf = (SYSTEMMANAGER_SHARED_SECRET: string, TAILOPS_AUTH_MODE = 'token') =>
+      secretsIn(readSettings({ ...oidc, SYSTEMMANAGER_SHARED_SECRET, TAILOPS_AUTH_MODE }).settings)
+    expect(secretOf('0123456789abcdef')).toEqual(['0123456789abcdef'])
+    expect(secretOf('0123456789abcdef', 'oidc')).toEqual([])
+    for (const easy of ['0123456789abcde', 'dev-secret-key-change-in-production', 'your-secret-here-please']) {
+      expect(secretOf(easy)).toEqual([])
+      expect(errorsOf({ SYSTEMMANAGER_SHARED_SECRET: easy })[0]).toContain('too easy to guess')
+    }
+  })
+})

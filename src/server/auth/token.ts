@@ -13,7 +13,7 @@ const stepUp = { gives: () => true }
 /** A bearer token that `tailops token mint` made. */
 export function tokenAuth(tokens: Tokens): Authenticate {
   return (request) => {
-    const token = bearerToken(request, 1100)
+    const token = bearerToken(request, 4200)
     if (token === 'none') return unauthorized(offer)
     const verified = token === undefined ? undefined : tokens.verify(token)
     if (token === undefined || verified === undefined)
