@@ -2,6 +2,8 @@
 export interface TokenBuckets {
   /** Takes one: 0, or how many milliseconds are left until there is one. */
   take(key: string): number
+  /** Puts one back that was taken. */
+  giveBack(key: string): void
   /** Keys that are not full again. */
   readonly size: number
 }
@@ -38,6 +40,10 @@ export function openTokenBuckets({ count, perMs, elapsedMs, maxKeys = 10_000 }: 
         fullAt.delete(oldest)
       }
       return 0
+    },
+    giveBack(key) {
+      const at = fullAt.get(key)
+      if (at !== undefined) fullAt.set(key, at - everyMs)
     },
     get size() {
       return fullAt.size

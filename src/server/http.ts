@@ -67,7 +67,7 @@ interface Env {
 }
 
 export function httpApp(parts: HttpParts): HttpApp {
-  const { clock, limits, sessions } = parts
+  const { clock, sessions } = parts
   const streams = openEventStreams()
   const stop = new AbortController()
   const calls = new Set<Promise<Response>>()
@@ -79,8 +79,8 @@ export function httpApp(parts: HttpParts): HttpApp {
   const serve = endpoint({ ...parts, streams, bodies, modern: modern.fetch })
   const app = new Hono<Env>()
   const authenticated = async (context: Context<Env>, handle: (who: Authenticated) => Response | Promise<Response>) => {
-    const who = await parts.authenticate(context.req.raw, context.env.peer)
-    return who instanceof Response ? limits.refused(who, context.req.raw, context.env.peer?.address) : handle(who)
+    const who = await whoCalls(parts, context)
+    return who instanceof Response ? who : handle(who)
   }
   const orFrozen = (word: string) => (parts.frozen() ? `${word} (frozen)\n` : `${word}\n`)
   app.get('/healthz', (context) => context.text(orFrozen('ok')))
@@ -120,6 +120,16 @@ export function httpApp(parts: HttpParts): HttpApp {
       streams.end('call')
     },
   }
+}
+
+/** Who sends this request, or the answer that refuses it: by its proof, or because its address had too many wrong ones. */
+async function whoCalls({ limits, authenticate }: HttpParts, { req: { raw }, env: { peer } }: Context<Env>) {
+  const lockedOut = limits.enter(raw, peer?.address)
+  if (lockedOut !== undefined) return lockedOut
+  const who = await authenticate(raw, peer)
+  if (who instanceof Response) return limits.refused(who, raw, peer?.address)
+  limits.admitted(raw, peer?.address)
+  return who
 }
 
 function metricsFor({ metrics }: HttpParts, caller: Caller): Response {

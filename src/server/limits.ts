@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Risk, Tool } from '../core/tool.ts'
+import { sha256 } from '../lib/digest.ts'
 import { openTokenBuckets } from '../lib/token-buckets.ts'
 import { isLoopback } from './guard.ts'
 import { rpcError } from './json-rpc.ts'
@@ -17,6 +18,13 @@ export interface Limited {
 /** Answers 429 to what comes too often. */
 export interface Limits {
   /**
+   * Before a token is looked at: 429 when asking about it costs and its address had too many wrong ones. Not for a token
+   * that was good lately.
+   */
+  enter(request: Request, peer: string | undefined): Response | undefined
+  /** Its token was valid. */
+  admitted(request: Request, peer: string | undefined): void
+  /**
    * A request without a valid token has been refused: with 429 instead, when its address had too many. A valid token is
    * always let in, so that nobody pays for what others do behind the same address.
    */
@@ -27,6 +35,8 @@ export interface Limits {
 
 export interface LimitsParts {
   readonly rates: Rates
+  /** Whether a token is checked by asking somebody else. Otherwise a valid one is let in whatever its address did. */
+  readonly asksOthers: boolean
   /** Whether as many calls of this caller run and wait as may. */
   isCrowded(caller: string): boolean
   readonly tools: readonly Pick<Tool, 'name' | 'risk'>[]
@@ -43,9 +53,11 @@ const logins = { count: 10, perMs: 5 * minuteMs }
 /** Requests of one address without any valid token. */
 const strangers = { count: 100, perMs: minuteMs }
 
-export function openLimits({ rates, tools, elapsedMs, isCrowded, onLimited, onAnswered }: LimitsParts): Limits {
+export function openLimits(parts: LimitsParts): Limits {
+  const { rates, tools, elapsedMs, isCrowded, onLimited, onAnswered } = parts
   const failed = openTokenBuckets({ ...logins, elapsedMs })
   const unknown = openTokenBuckets({ ...strangers, elapsedMs })
+  const good = openGoodTokens(parts)
   const told = openTokenBuckets({ count: 1, perMs: minuteMs, elapsedMs })
   const calls = (['read', 'probe', 'write', 'destructive'] as const).map((risk) => {
     const count = rates[risk]
@@ -59,12 +71,26 @@ export function openLimits({ rates, tools, elapsedMs, isCrowded, onLimited, onAn
     return rpcError(429, -32000, `${sentence}; try again in ${seconds} s`, { 'Retry-After': String(seconds) })
   }
   return {
-    refused(answer, request, peer) {
-      if (answer.status !== 401) return answer
+    enter(request, peer) {
+      if (!good.isUnknown(request)) return undefined
       const who = addressOf(request, peer)
+      const waitMs = failed.take(who)
+      return waitMs === 0 ? undefined : tooMany({ what: 'logins', who }, waitMs, 'too many wrong tokens')
+    },
+    admitted(request, peer) {
+      if (good.isUnknown(request)) failed.giveBack(addressOf(request, peer))
+      good.add(request)
+    },
+    refused(answer, request, peer) {
+      const who = addressOf(request, peer)
+      if (answer.status !== 401) {
+        // Nobody can say now whether it is wrong: it is not held against the address.
+        if (good.isUnknown(request)) failed.giveBack(who)
+        return answer
+      }
       const waitMs = unknown.take(who)
       if (waitMs > 0) return tooMany({ what: 'requests', who }, waitMs, 'too many requests without a valid token')
-      if (!request.headers.has('authorization')) return answer
+      if (parts.asksOthers || !request.headers.has('authorization')) return answer
       const loginMs = failed.take(who)
       return loginMs === 0 ? answer : tooMany({ what: 'logins', who }, loginMs, 'too many wrong tokens')
     },
@@ -79,6 +105,33 @@ export function openLimits({ rates, tools, elapsedMs, isCrowded, onLimited, onAn
         waitMs,
         `more than ${rates[risk ?? 'read']} ${risk} calls a minute`,
       )
+    },
+  }
+}
+
+const goodForMs = 60 * minuteMs
+const mostGood = 10_000
+
+/** Tokens that were good lately, by their hash; kept only where others are asked about tokens. */
+function openGoodTokens({ asksOthers, elapsedMs }: LimitsParts) {
+  const until = new Map<string, number>()
+  const keyOf = ({ headers }: Request): string | undefined => {
+    const header = asksOthers ? headers.get('authorization') : null
+    return header === null ? undefined : sha256(header)
+  }
+  return {
+    /** Whether it has a token that nothing is known of. */
+    isUnknown(request: Request): boolean {
+      const key = keyOf(request)
+      return key !== undefined && (until.get(key) ?? 0) <= elapsedMs()
+    },
+    add(request: Request): void {
+      const key = keyOf(request)
+      if (key === undefined) return
+      until.delete(key)
+      until.set(key, elapsedMs() + goodForMs)
+      const [oldest] = until.keys()
+      if (until.size > mostGood && oldest !== undefined) until.delete(oldest)
     },
   }
 }

@@ -59,6 +59,7 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
     sessions,
     limits: openLimits({
       rates: parts.rates,
+      asksOthers: auth.mode === 'oidc',
       tools: current().tools,
       elapsedMs: clock.elapsedMs,
       isCrowded: parts.isCrowded,

@@ -18,7 +18,14 @@ afterEach(async () => {
   open = undefined
 })
 
-async function start(more: { readonly rates?: Rates; isCrowded?(caller: string): boolean } = {}) {
+async function start(
+  more: {
+    readonly rates?: Rates
+    readonly asksOthers?: boolean
+    authenticate?(): Response | undefined
+    isCrowded?(caller: string): boolean
+  } = {},
+) {
   const clock = movedClock()
   const world = await openHttpWorld({ serverFor: openProbe().serverFor, clock, ...more })
   open = { ...world, clock }
@@ -111,6 +118,38 @@ describe('F4: guessing tokens', () => {
     await statuses(11, guess(world, { 'X-Forwarded-For': '198.51.100.9, 192.0.2.1' }))
     expect((await guess(world, { 'X-Forwarded-For': '192.0.2.1' })()).status).toBe(429)
     expect((await guess(world, { 'X-Forwarded-For': '192.0.2.2' })()).status).toBe(401)
+  })
+
+  test('where an identity provider is asked, it is not asked about more; a token that was good lately is let in', async () => {
+    const { world, clock, anna, bert } = await start({ asksOthers: true })
+    expect((await send(world.url, say('x'), headersOf(anna))).status).toBe(200)
+    const guesses = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => guess(world, { 'X-Try': String(index) })()),
+    )
+    expect(guesses.filter(({ status }) => status === 401)).toHaveLength(10)
+    expect(guesses.filter(({ status }) => status === 429)).toHaveLength(40)
+    expect((await send(world.url, say('x'), headersOf(anna))).status).toBe(200)
+    expect((await send(world.url, say('x'), headersOf(bert))).status).toBe(429)
+    clock.advance(30_000)
+    expect(await statuses(3, () => send(world.url, say('x'), headersOf(bert)))).toEqual(times(3, 200))
+    expect(await statuses(2, guess(world))).toEqual([401, 429])
+  })
+
+  test('an identity provider that does not answer locks nobody out', async () => {
+    let isDown = true
+    const authenticate = () => (isDown ? new Response('', { status: 503 }) : undefined)
+    const { world, anna } = await start({ asksOthers: true, authenticate })
+    expect(await statuses(30, () => send(world.url, say('x'), headersOf(anna)))).toEqual(times(30, 503))
+    isDown = false
+    expect((await send(world.url, say('x'), headersOf(anna))).status).toBe(200)
+  })
+
+  test('good logins cost nothing, however many', async () => {
+    const { world, clock } = await start({ asksOthers: true })
+    for (let index = 0; index < 30; index++) {
+      const { token } = letIn(world, `caller${index}`, clock)
+      expect((await send(world.url, say('x'), headersOf(token))).status).toBe(200)
+    }
   })
 
   test('F5: a hundred requests a minute without any token, then 429', async () => {

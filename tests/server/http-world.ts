@@ -32,6 +32,9 @@ export async function openHttpWorld(options: {
   readonly limits?: SessionLimits
   /** Left out: any number of calls. */
   readonly rates?: Rates
+  readonly asksOthers?: boolean
+  /** Answers instead of the tokens, as long as it does. */
+  authenticate?(): Response | undefined
   isCrowded?(caller: string): boolean
 }): Promise<HttpWorld> {
   const clock = options.clock ?? systemClock
@@ -45,9 +48,10 @@ export async function openHttpWorld(options: {
   const sessions = openSessions({ clock, newId: () => randomId(32), limits: options.limits })
   const app = httpApp({
     names: namesOf({ host: '127.0.0.1' }, undefined, 'localhost'),
-    authenticate: tokenAuth({ verify }),
+    authenticate: (request) => options.authenticate?.() ?? tokenAuth({ verify })(request),
     sessions,
     limits: openLimits({
+      asksOthers: options.asksOthers ?? false,
       rates: options.rates ?? { read: 0, probe: 0, write: 0, destructive: 0 },
       tools: [{ name: 'change', risk: 'write' }],
       elapsedMs: clock.elapsedMs,
