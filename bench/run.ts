@@ -9,6 +9,7 @@ import { guestChanges } from './guests.ts'
 import { manyHosts } from './hosts.ts'
 import { installInContainer } from './install.ts'
 import { type Load, load } from './load.ts'
+import { policyDecisions } from './policy.ts'
 import { releaseSizes, startToReady } from './release-size.ts'
 import { keepSections, type Section } from './report.ts'
 import { ask, cpuSeconds, makePlace, type Place, type Running, startHttp } from './servers.ts'
@@ -37,6 +38,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
     { title: 'Start to ready', text: await startToReady(quick ? 3 : 10) },
   ],
   install: async () => [{ title: 'Installing on a Proxmox VE host', text: await installInContainer(quick ? 1 : 5) }],
+  policy: async () => [{ title: 'Decisions of policy', text: policyDecisions(quick) }],
   soak: async () => [{ title: 'Memory over many calls', text: await soak(quick ? 20_000 : 200_000) }],
 }
 

@@ -1,7 +1,8 @@
-import { conditionsFit, decide, mismatch, rulesFor } from './policy.ts'
+import { decide } from './policy.ts'
 import { type Conditions, fitOf } from './policy-conditions.ts'
 import type { Decision, Policy, Question, Rule } from './policy-model.ts'
 import { refusalByRights } from './policy-rights.ts'
+import { conditionsFit, mismatch, rulesFor } from './policy-rules.ts'
 
 /** A decision, and how each rule that names the tool stands to it. */
 export interface Explanation {

@@ -26,4 +26,6 @@ export function isNamed({ scopes, groups, logins, tags, callers }: Who, { id, sc
 }
 
 const names = (patterns: readonly string[] | undefined, words: readonly string[]): boolean =>
-  patterns?.some((pattern) => words.some((word) => word === pattern || matchesGlob(word, pattern))) ?? false
+  patterns?.some((pattern) =>
+    words.some((word) => word === pattern || (pattern.includes('*') && matchesGlob(word, pattern))),
+  ) ?? false

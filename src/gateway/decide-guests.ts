@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { asksForGuest } from '../core/policy.ts'
 import type { GuestFacts } from '../core/policy-conditions.ts'
+import { asksForGuest } from '../core/policy-rules.ts'
 import { askProxmox } from '../core/proxmox-ask.ts'
 import { guestNamed } from '../core/proxmox-guest.ts'
 import type { Target } from '../core/target.ts'
