@@ -9,11 +9,12 @@ import type { Peer } from '../peer.ts'
 export async function connectionOwner({ address, port, ownPort }: Peer): Promise<number | undefined> {
   const file = isIP(address) === 4 ? '/proc/self/net/tcp' : '/proc/self/net/tcp6'
   const list = await readFile(file, 'latin1').catch(() => '')
-  const own = hexPort(ownPort)
-  const other = `${hexAddress(address)}:${hexPort(port)}`
-  for (const line of list.split('\n')) {
+  const other = ` ${hexAddress(address)}:${hexPort(port)} `
+  for (let at = list.indexOf(other); at !== -1; at = list.indexOf(other, at + 1)) {
+    const line = list.slice(list.lastIndexOf('\n', at) + 1, list.indexOf('\n', at))
+    // Each connection stands here twice, once for each end; the first address is that of the line's own end.
     const [, local, remote = '', state, , , , uid] = line.trim().split(/\s+/)
-    if (local === other && remote.endsWith(`:${own}`) && state === established) return Number(uid)
+    if (` ${local} ` === other && remote.endsWith(`:${hexPort(ownPort)}`) && state === established) return Number(uid)
   }
   return undefined
 }

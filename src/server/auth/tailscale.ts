@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { z } from 'zod'
 import type { TailscaleSettings } from '../../config/auth-settings.ts'
 import { expandCapabilities } from '../../core/capability.ts'
@@ -9,7 +8,7 @@ import type { Logger } from '../../lib/log.ts'
 import { isLoopback } from '../guard.ts'
 import type { Peer } from '../peer.ts'
 import { type Authenticate, cannotAuthenticate, forbidden } from './authenticated.ts'
-import { connectionOwner } from './connection-owner.ts'
+import { fromTailscaled } from './from-tailscaled.ts'
 import { openVerdicts } from './verdicts.ts'
 import { type WhoIs, whoIs } from './whois.ts'
 
@@ -21,19 +20,20 @@ export interface TailscaleParts {
   /** Somebody at this address wrote an identity into the request that only tailscaled may write. */
   onForged(address: string, claimed: string): void
   /** Whose program is at the other end; tests say it themselves. */
-  readonly ownerOf?: typeof connectionOwner
+  readonly ownerOf?: (peer: Peer) => Promise<number | undefined>
 }
 
 /** Callers are those whom tailscaled knows by their address, whatever a request says of itself. */
 export function tailscaleAuth(parts: TailscaleParts): Authenticate {
-  const { settings, clock, log, onForged } = parts
+  const { settings, clock, log, onForged, ownerOf } = parts
+  const isProxy = fromTailscaled({ socketPath: settings.socketPath, clock, ownerOf })
   const verdicts = openVerdicts(clock, async (address) => {
     const who = await whoIs(settings.socketPath, address)
     if (who === undefined) return { refused: `${address} is nobody's in the tailnet` }
     return { good: { caller: callerOfTailnet(who, settings.capability) }, expiresAtMs: Number.POSITIVE_INFINITY }
   })
   return async (request, peer) => {
-    const from = await whence(parts, request, peer)
+    const from = await whence(isProxy, request, peer)
     const claimed = request.headers.get('tailscale-user-login')
     if (claimed !== null && from.kind !== 'proxied') onForged(from.address, claimed)
     if (from.kind === 'elsewhere') return forbidden('callers are let in from the tailnet only')
@@ -59,21 +59,17 @@ interface Whence {
 }
 
 async function whence(
-  { settings, ownerOf = connectionOwner }: TailscaleParts,
+  isProxy: (peer: Peer, caller: string) => Promise<boolean>,
   { headers }: Request,
   peer: Peer | undefined,
 ): Promise<Whence> {
   const address = peer?.address.replace(/^::ffff:(?=\d)/i, '') ?? ''
   if (isOfTailnet(address)) return { kind: 'tailnet', address }
-  if (peer === undefined || !isLoopback(address)) return { kind: 'elsewhere', address }
-  const tailscaled = await stat(settings.socketPath).catch(() => undefined)
-  const owner = tailscaled && (await ownerOf({ ...peer, address }))
-  // It writes one address there, and never lets one through that a client wrote.
+  // tailscaled writes one address there, and never lets one through that a client wrote.
   const forwarded = headers.get('x-forwarded-for') ?? ''
-  const isProxied = owner !== undefined && owner === tailscaled?.uid && isOfTailnet(forwarded)
-  return isProxied && !headers.has('tailscale-funnel-request')
-    ? { kind: 'proxied', address: forwarded }
-    : { kind: 'elsewhere', address }
+  const mayBe = isLoopback(address) && isOfTailnet(forwarded) && !headers.has('tailscale-funnel-request')
+  const isProxied = mayBe && peer !== undefined && (await isProxy({ ...peer, address }, forwarded))
+  return isProxied ? { kind: 'proxied', address: forwarded } : { kind: 'elsewhere', address }
 }
 
 const networks = ['100.64.0.0/10', 'fd7a:115c:a1e0::/48']
