@@ -106,6 +106,7 @@ function listening(variables: OldVariables): readonly Taken[] {
 /** What our own reading of the environment says of it. */
 function problemOf(name: string, value: string): string | undefined {
   const { problems } = readSettings({ [name]: value })
-  const [error] = problems.filter(({ severity }) => severity === 'error')
+  // Of this variable alone: others that it needs may stand beside it.
+  const [error] = problems.filter(({ severity, file }) => severity === 'error' && file.endsWith(` ${name}`))
   return error === undefined ? undefined : severityLine(error).replace(/^environment variable \S+ (error: )?/, '')
 }

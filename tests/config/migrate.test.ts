@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { readEnvText } from '../../src/config/env-text.ts'
 import { parseTargets } from '../../src/config/load.ts'
 import { type Migrated, migrate } from '../../src/config/migrate.ts'
+import { readSettings } from '../../src/config/settings.ts'
 
 const folder = '/opt/systemmanager'
 
@@ -223,6 +224,19 @@ not an assignment
     const result = made({ '.env': 'SYSTEMMANAGER_AUTH_MODE=magic\n' })
     expect(why(result, 'SYSTEMMANAGER_AUTH_MODE')).toContain('dropped')
     expect(result.env).toEqual({})
+  })
+
+  test('a login at TSIDP goes on', () => {
+    const result = made({
+      '.env': `SYSTEMMANAGER_AUTH_MODE=oidc
+SYSTEMMANAGER_BASE_URL=https://gw.example.ts.net
+TSIDP_URL=https://idp.example.ts.net
+TSIDP_CLIENT_ID=gw
+TSIDP_CLIENT_SECRET=hush
+`,
+    })
+    expect(readSettings(result.env)).toMatchObject({ settings: { auth: { mode: 'oidc' } }, problems: [] })
+    expect(JSON.stringify(result.rows)).not.toContain('hush')
   })
 
   test('clusters become targets, their secrets stay in the environment file', () => {
