@@ -1,7 +1,8 @@
-import { loadTargets } from '../config/load.ts'
+import { loadBoth } from '../config/load-both.ts'
 import { type Problem, problemLine } from '../config/problem.ts'
 import { readSettings } from '../config/settings.ts'
 import type { TargetsConfig } from '../config/targets-config.ts'
+import { tools } from '../tools/index.ts'
 import { type Finding, findingsOf } from './doctor-finding.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -9,17 +10,19 @@ type Env = Readonly<Record<string, string | undefined>>
 const { ok, warning, problem } = findingsOf('config')
 const environment = findingsOf('environment')
 
-/** Every problem of targets.yaml, and what it declares where it can be used. */
+/** Every problem of targets.yaml and policy.yaml, and what it declares where it can be used. */
 export function configFindings(
   file: string,
   env: Env,
 ): { readonly config: TargetsConfig | undefined; readonly found: readonly Finding[] } {
-  const { config, problems } = loadTargets(file, env)
+  const { config, policy, policyFile, problems } = loadBoth(file, env, tools)
   const found = problems.map((one) => {
     const line = lineOf(one)
     return one.severity === 'error' ? problem(line, one.hint) : warning(line, one.hint)
   })
-  return { config, found: config === undefined ? found : [...found, ok(`${file}: ${config.targets.length} targets`)] }
+  if (config === undefined) return { config, found }
+  const rules = policyFile === undefined ? [] : [ok(`${policyFile}: ${policy?.rules.length ?? 0} rules`)]
+  return { config, found: [...found, ok(`${file}: ${config.targets.length} targets`), ...rules] }
 }
 
 /** Old names and mistyped ones, and variables of the runtime that change what it does. */

@@ -38,13 +38,15 @@ function oneRule(rule: unknown, path: Path, report: Report): void {
   const name = textOf(rule['name'])
   const parts = [
     rule['allowed'] === false
-      ? 'wider: what it forbade may be asked for, and a person decides; grant less at the targets to forbid it'
+      ? 'wider: what it forbade may be asked for, and a person decides; grant less at the targets, or write a rule into policy.yaml, to forbid it'
       : undefined,
     rule['requires_approval'] === true ? undefined : 'narrower where it let changes pass without approval',
     rule['parameter_constraints'] === undefined && rule['parameters'] === undefined
       ? undefined
-      : 'wider: its limits of parameters are not applied; constraints of targets limit folders, programs, units and networks',
-    rule['time_restrictions'] === undefined ? undefined : 'wider: times are not limited',
+      : 'wider: its limits of parameters are not applied; constraints of targets limit folders, programs, units and networks; rules of policy.yaml limit arguments',
+    rule['time_restrictions'] === undefined
+      ? undefined
+      : 'wider: times are not limited until a rule of policy.yaml does',
   ].filter((part) => part !== undefined)
   const what = [`not converted: ${today}`, ...parts].join('; ')
   report.add('dropped', path, name === undefined ? what : `${quoted(name)}: ${what}`)
@@ -54,7 +56,7 @@ function ofKey(key: string, value: unknown): string {
   if (key === 'default_validation_mode' && value !== 'strict')
     return `narrower: ${quoted(value)} let through what is refused here`
   if (key === 'maintenance_windows' || key === 'lockout_periods')
-    return 'wider: times are not limited; each change needs approval'
+    return 'wider: times are not limited until a rule of policy.yaml does; each change needs approval'
   if (key === 'credentials') return 'name key files at the targets: connection.key_path'
   return today
 }

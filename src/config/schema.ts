@@ -39,8 +39,8 @@ export const constraintsSchema = z
     require_approval: unused('every change needs approval unless a policy rule allows it'),
     approval_webhook: unused('approvals are decided with tailops approvals'),
     dual_approval: unused('one person who did not ask approves'),
-    maintenance_window: unused('times are not limited; freeze changes with tailops freeze'),
-    allowed_ports: unused('ports are not limited; use networks'),
+    maintenance_window: unused('write a rule with times into policy.yaml'),
+    allowed_ports: unused('write a rule about the argument with the port into policy.yaml'),
   })
   .describe('Limits of this target.')
 
@@ -166,6 +166,6 @@ export const fileSchema = z.object({
   gateway: gatewaySchema,
   targets: z.record(z.string(), z.unknown()).optional().meta({ description: 'The targets, by id.', type: 'map' }),
   global_constraints: unused('write constraints at each target'),
-  security_policies: unused('write a policy file'),
+  security_policies: unused('write policy.yaml'),
   audit_config: unused('every call is audited'),
 })
