@@ -20,6 +20,7 @@ import { authInfoOf, callerOf } from './caller-of.ts'
 import { type Change, tell } from './changes.ts'
 import { type EventStreams, openEventStreams } from './event-streams.ts'
 import { type Names, refuseForeign } from './guard.ts'
+import type { HoldBack } from './hold-back.ts'
 import { rpcError } from './json-rpc.ts'
 import type { Limits } from './limits.ts'
 import type { Peer } from './peer.ts'
@@ -35,6 +36,8 @@ export interface HttpParts {
   readonly documents?: Readonly<Record<string, () => Promise<Response>>>
   readonly sessions: Sessions
   readonly limits: Limits
+  /** Before a stranger is told that it comes too often. */
+  readonly holdBack: HoldBack
   readonly clock: Clock
   readonly log: Logger
   /** One MCP server for one caller: for a session, or for one request of this method. */
@@ -123,11 +126,15 @@ export function httpApp(parts: HttpParts): HttpApp {
 }
 
 /** Who sends this request, or the answer that refuses it: by its proof, or because its address had too many wrong ones. */
-async function whoCalls({ limits, authenticate }: HttpParts, { req: { raw }, env: { peer } }: Context<Env>) {
+async function whoCalls(parts: HttpParts, { req: { raw }, env: { peer } }: Context<Env>) {
+  const { limits, authenticate, holdBack } = parts
   const lockedOut = limits.enter(raw, peer?.address)
-  if (lockedOut !== undefined) return lockedOut
+  if (lockedOut !== undefined) return holdBack(lockedOut, raw.signal)
   const who = await authenticate(raw, peer)
-  if (who instanceof Response) return limits.refused(who, raw, peer?.address)
+  if (who instanceof Response) {
+    const answer = limits.refused(who, raw, peer?.address)
+    return answer.status === 429 ? holdBack(answer, raw.signal) : answer
+  }
   limits.admitted(raw, peer?.address)
   return who
 }

@@ -10,6 +10,7 @@ import { refuseByScope } from './auth/scope.ts'
 import { isOfTailnet } from './auth/tailscale.ts'
 import { callerOf } from './caller-of.ts'
 import { isLoopback, namesOf } from './guard.ts'
+import { openHoldBack } from './hold-back.ts'
 import { type HttpApp, httpApp } from './http.ts'
 import { type Limited, openLimits, type Rates } from './limits.ts'
 import { type ListenAddress, type Listener, listen } from './listen.ts'
@@ -57,6 +58,7 @@ export async function serveHttp(parts: HttpServiceParts): Promise<HttpService> {
     names: namesOf(address, parts.baseUrl, parts.hostname),
     ...openAuth(auth, { ...parts, onForged: forgedRecorder(parts) }),
     sessions,
+    holdBack: openHoldBack(clock, 1000),
     limits: openLimits({
       rates: parts.rates,
       asksOthers: auth.mode === 'oidc',

@@ -22,6 +22,7 @@ async function start(
   more: {
     readonly rates?: Rates
     readonly asksOthers?: boolean
+    readonly holdBackMs?: number
     authenticate?(): Response | undefined
     isCrowded?(caller: string): boolean
   } = {},
@@ -150,6 +151,20 @@ describe('F4: guessing tokens', () => {
       const { token } = letIn(world, `caller${index}`, clock)
       expect((await send(world.url, say('x'), headersOf(token))).status).toBe(200)
     }
+  })
+
+  test('who guesses on is answered a second later; others are not held up', async () => {
+    const { world, clock, anna } = await start({ holdBackMs: 1000 })
+    await statuses(10, guess(world))
+    const answered: number[] = []
+    const asleep = clock.sleeper(1000)
+    const held = guess(world)().then(({ status }) => answered.push(status))
+    await asleep
+    expect(await statuses(5, () => send(world.url, say('x'), headersOf(anna)))).toEqual(times(5, 200))
+    expect(answered).toEqual([])
+    clock.advance(1000)
+    await held
+    expect(answered).toEqual([429])
   })
 
   test('F5: a hundred requests a minute without any token, then 429', async () => {

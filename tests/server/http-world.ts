@@ -7,6 +7,7 @@ import { logger } from '../../src/lib/log.ts'
 import { randomId } from '../../src/lib/random-id.ts'
 import { tokenAuth } from '../../src/server/auth/token.ts'
 import { namesOf } from '../../src/server/guard.ts'
+import { openHoldBack } from '../../src/server/hold-back.ts'
 import { type HttpApp, httpApp } from '../../src/server/http.ts'
 import { type Limited, openLimits, type Rates } from '../../src/server/limits.ts'
 import { listen } from '../../src/server/listen.ts'
@@ -33,6 +34,8 @@ export async function openHttpWorld(options: {
   /** Left out: any number of calls. */
   readonly rates?: Rates
   readonly asksOthers?: boolean
+  /** Left out: answers 429 go out at once. */
+  readonly holdBackMs?: number
   /** Answers instead of the tokens, as long as it does. */
   authenticate?(): Response | undefined
   isCrowded?(caller: string): boolean
@@ -50,6 +53,7 @@ export async function openHttpWorld(options: {
     names: namesOf({ host: '127.0.0.1' }, undefined, 'localhost'),
     authenticate: (request) => options.authenticate?.() ?? tokenAuth({ verify })(request),
     sessions,
+    holdBack: openHoldBack(clock, options.holdBackMs ?? 0),
     limits: openLimits({
       asksOthers: options.asksOthers ?? false,
       rates: options.rates ?? { read: 0, probe: 0, write: 0, destructive: 0 },
