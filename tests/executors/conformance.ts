@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Executor, Limits } from '../../src/core/executor.ts'
 import type { Operation } from '../../src/core/operation.ts'
+import { turn } from '../support/turn.ts'
 
 /** One kind of executor over its real peer, and operations that show how it behaves. */
 export interface Subject {
@@ -121,6 +122,6 @@ async function waitFor(holds: () => boolean | Promise<boolean>): Promise<void> {
   const until = performance.now() + 10_000
   while (!(await holds())) {
     if (performance.now() > until) throw new Error('never came true')
-    await new Promise((turned) => setImmediate(turned))
+    await turn()
   }
 }

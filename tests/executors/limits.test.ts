@@ -3,6 +3,7 @@ import type { Executor } from '../../src/core/executor.ts'
 import { get, type Outcome } from '../../src/core/operation.ts'
 import { limited } from '../../src/executors/limits.ts'
 import { movedClock } from '../support/moved-clock.ts'
+import { turn } from '../support/turn.ts'
 
 const outcome: Outcome = { ok: true, status: 200, output: '', errorOutput: '', truncated: false, durationMs: 0 }
 
@@ -27,7 +28,7 @@ function openGate() {
   return { begun, clock, ask, end: (path: string) => ends.get(path)?.() }
 }
 
-const settled = () => new Promise((turned) => setImmediate(turned))
+const settled = () => turn()
 
 test('no more than so many at a time, and those that wait begin in the order they came', async () => {
   const { begun, ask, end } = openGate()

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { type FleetWorld, openFleetWorld } from '../support/fleet-world.ts'
 import { faults } from '../support/pve/faults.ts'
+import { turn } from '../support/turn.ts'
 
 let world: FleetWorld | undefined
 let over = new AbortController()
@@ -23,7 +24,7 @@ async function watching(...names: readonly string[]) {
     for (let seconds = 0; seconds < mostS; seconds++) {
       if (holds()) return seconds
       clock.advance(1000)
-      for (let turn = 0; turn < 20; turn++) await new Promise((turned) => setImmediate(turned))
+      for (let at = 0; at < 20; at++) await turn()
     }
     throw new Error(`not within ${mostS} s`)
   }

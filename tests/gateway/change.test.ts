@@ -7,6 +7,7 @@ import type { Policy } from '../../src/core/policy.ts'
 import { defineTool } from '../../src/core/tool.ts'
 import type { ChangeResult } from '../../src/gateway/result.ts'
 import { alice, type GatewayWorld, openGatewayWorld, stepsTool, type WorldOptions } from '../support/gateway-world.ts'
+import { turn } from '../support/turn.ts'
 
 let world: GatewayWorld | undefined
 afterEach(async () => {
@@ -99,7 +100,7 @@ describe('a change', () => {
     const { change, effects } = open({ policy: allowAll })
     const gone = new AbortController()
     const running = change({ ms: 200 }, { signal: gone.signal })
-    while (effects().length === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (effects().length === 0) await turn()
     gone.abort()
     expect(states(await running)).toEqual(['undone cancelled not_begun'])
     expect(effects()).toEqual(['do 0', 'undo 0'])

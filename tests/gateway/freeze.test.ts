@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { GatewayError } from '../../src/core/errors.ts'
 import { type GatewayWorld, openGatewayWorld } from '../support/gateway-world.ts'
 import { openRunningJob } from '../support/running-job.ts'
+import { turn } from '../support/turn.ts'
 
 setDefaultTimeout(20_000)
 
@@ -108,7 +109,7 @@ describe('a change that runs when the gateway is frozen', () => {
 
   test('takes back what it did', async () => {
     const change = world.ask('append_steps', { file: file(), steps: 3, ms: 300 })
-    while (!existsSync(file())) await new Promise((resolve) => setImmediate(resolve))
+    while (!existsSync(file())) await turn()
     world.state.brake.freeze({ at, by: 'cli:0', stop: true })
     expect(await change).toMatchObject({ status: 'cancelled' })
     expect(readFileSync(file(), 'utf8')).toBe('do 0\nundo 0\n')
@@ -116,9 +117,9 @@ describe('a change that runs when the gateway is frozen', () => {
 
   test('has not begun while it waits for its turn, and then does nothing', async () => {
     const first = world.ask('append_steps', { file: file(), steps: 1, ms: 300 })
-    while (!existsSync(file())) await new Promise((resolve) => setImmediate(resolve))
+    while (!existsSync(file())) await turn()
     const second = world.ask('append_steps', { file: file(), steps: 2 })
-    while (world.gateway.jobs.running < 2) await new Promise((resolve) => setImmediate(resolve))
+    while (world.gateway.jobs.running < 2) await turn()
     world.state.brake.freeze({ at, by: 'cli:0', stop: false })
     expect(await first).toMatchObject({ status: 'done' })
     expect(await second).toMatchObject({ status: 'failed', hint: expect.stringContaining('the gateway is frozen') })

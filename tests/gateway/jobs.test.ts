@@ -7,6 +7,7 @@ import { answerOfJob, waitForEnd } from '../../src/gateway/wait-for-end.ts'
 import { type GatewayWorld, openGatewayWorld } from '../support/gateway-world.ts'
 import { movedClock } from '../support/moved-clock.ts'
 import { waiting } from '../support/running-job.ts'
+import { turn } from '../support/turn.ts'
 
 let world: GatewayWorld | undefined
 afterEach(async () => {
@@ -19,7 +20,7 @@ function open() {
   const opened = openGatewayWorld({ tools: [waiting], policy: { rules: [{ id: 'all', effect: 'allow' }] }, clock })
   world = opened
   const begun = async () => {
-    while (!existsSync(join(opened.dir, 'begun'))) await new Promise((resolve) => setImmediate(resolve))
+    while (!existsSync(join(opened.dir, 'begun'))) await turn()
   }
   const go = () => writeFileSync(join(opened.dir, 'go'), '')
   return { ...opened, clock, begun, go }

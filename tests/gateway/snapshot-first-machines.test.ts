@@ -11,6 +11,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { scripts } from '../../src/scripts/index.ts'
 import { type ClustersWorld, openClustersWorld } from '../support/clusters-world.ts'
 import { faults } from '../support/pve/faults.ts'
+import { turn } from '../support/turn.ts'
 
 setDefaultTimeout(30_000)
 
@@ -92,7 +93,7 @@ test('a guest that does not stand afterwards is rolled back', async () => {
   opened.standIn.fault(faults.slow(1), at)
   const change = ask()
   const stopped = (async () => {
-    while (!effectsOf(opened).includes('snapshot tailops_1 taken')) await new Promise((next) => setImmediate(next))
+    while (!effectsOf(opened).includes('snapshot tailops_1 taken')) await turn()
     opened.standIn.cluster('home').world.changeGuest(101, { status: 'stopped' })
   })()
   const [result] = await Promise.all([change, stopped])

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { openTurnstile } from '../../src/lib/turnstile.ts'
+import { turn } from '../support/turn.ts'
 
 const never = new AbortController().signal
 
@@ -14,7 +15,7 @@ const open = (limits: { readonly perKey: number; readonly total: number; readonl
     })
   const end = async (name: string) => {
     ends.get(name)?.()
-    await new Promise((turned) => setImmediate(turned))
+    await turn()
   }
   return { turnstile, inside, pass, end }
 }
@@ -58,7 +59,7 @@ test('who leaves the line is not let in, and its place is free', async () => {
   const second = pass('a', 'a2', gone.signal)
   gone.abort()
   expect(second).rejects.toThrow('gone')
-  await new Promise((turned) => setImmediate(turned))
+  await turn()
   expect(turnstile.waiting).toBe(0)
   await end('a1')
   await first
@@ -68,6 +69,6 @@ test('who leaves the line is not let in, and its place is free', async () => {
 test('work that fails gives its place back', async () => {
   const turnstile = openTurnstile({ perKey: 1, total: 1, queuePerKey: 0, refuse: (why) => new Error(why) })
   expect(turnstile.pass('a', never, () => Promise.reject(new Error('broke')))).rejects.toThrow('broke')
-  await new Promise((turned) => setImmediate(turned))
+  await turn()
   expect(turnstile.inside).toBe(0)
 })

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/lib/clock.ts'
+import { turn } from './turn.ts'
 
 /**
  * A clock on which short pauses take no time: they move it on at once. Longer sleeps, the time limits, never end by
@@ -41,7 +42,7 @@ export function hastyClock(
         })
       pauses.push(ms)
       elapsed += ms
-      return new Promise((resolve) => setImmediate(resolve))
+      return turn()
     },
   }
 }

@@ -6,6 +6,7 @@ import { defineTool } from '../../src/core/tool.ts'
 import { answerWithinMs } from '../../src/gateway/change.ts'
 import { movedClock } from './moved-clock.ts'
 import { type OwnToolsWorld, openOwnToolsWorld } from './own-tools-world.ts'
+import { turn } from './turn.ts'
 
 export interface RunningJob extends OwnToolsWorld {
   readonly job: string
@@ -46,7 +47,7 @@ export async function openRunningJob(): Promise<RunningJob> {
   const clock = movedClock()
   const opened = openOwnToolsWorld({ tools: [waiting], policy: { rules: [{ id: 'all', effect: 'allow' }] }, clock })
   const answer = opened.ask('wait_for_file', { dir: opened.dir })
-  while (!existsSync(join(opened.dir, 'begun'))) await new Promise((resolve) => setImmediate(resolve))
+  while (!existsSync(join(opened.dir, 'begun'))) await turn()
   clock.advance(answerWithinMs)
   const { call: job } = await answer
   return { ...opened, job, go: () => writeFileSync(join(opened.dir, 'go'), '') }

@@ -7,6 +7,7 @@ import type { World } from '../../src/cli/command.ts'
 import { type Build, runUpdate } from '../../src/cli/update.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { type StandIn, signingKey, standIn, writeRelease } from './release.ts'
+import { turn } from './turn.ts'
 
 /** An installation in a folder: an executable, its service under a stand-in for systemctl, configuration and state. */
 export class UpdateWorld implements AsyncDisposable {
@@ -103,7 +104,7 @@ export class UpdateWorld implements AsyncDisposable {
 
   /** Waits until the service answers with this version. */
   async answers(version: string): Promise<void> {
-    while ((await this.answersAtAll()) !== version) await new Promise((turned) => setImmediate(turned))
+    while ((await this.answersAtAll()) !== version) await turn()
   }
 
   /** Waits, for 10 s at most, until the service answers, and says with which version. */
@@ -113,7 +114,7 @@ export class UpdateWorld implements AsyncDisposable {
       const version = await this.serving()
       if (version !== undefined) return version
       if (performance.now() > until) throw new Error('the service never answered')
-      await new Promise((turned) => setImmediate(turned))
+      await turn()
     }
   }
 
