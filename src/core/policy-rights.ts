@@ -41,7 +41,7 @@ export function missingRight(
 }
 
 const rolesAlone = ({ scopes, proof }: Caller): boolean =>
-  scopes.length === 0 && (proof?.kind === 'oidc' || proof?.kind === 'tailscale')
+  scopes.length === 0 && (proof?.kind === 'oidc' || proof?.kind === 'tailscale') && proof.givesScopes !== true
 
 const selectors = new WeakMap<readonly string[], (target: Target) => boolean>()
 

@@ -107,4 +107,6 @@ export interface CallerProof {
   readonly groups: readonly string[]
   /** Of a machine of the tailnet: `tag:ci`. */
   readonly tags: readonly string[]
+  /** Whether who vouches for it gives scopes of ours at all: then to have none is to hold none. */
+  readonly givesScopes?: boolean | undefined
 }

@@ -57,6 +57,13 @@ describe('with roles', () => {
     expect(ask(ada, 'service:control')).toBe('deny scope')
   })
 
+  test('a login without scopes holds nothing where who vouches for it gives them: it asked for none', () => {
+    const ada = login('ada@example.org', { givesScopes: true })
+    expect(ask(ada, 'system:read')).toBe('deny scope')
+    expect(ask(login('ada@example.org', { givesScopes: true }, ['system:read']), 'system:read')).toBe('allow all')
+    expect(ask(login('ada@example.org', { givesScopes: false }), 'system:read')).toBe('allow all')
+  })
+
   test('a token needs both: the scope and a role', () => {
     const bot = (scopes: readonly Capability[]): Caller => ({ id: 'token:bot', scopes })
     expect(ask(bot(['system:read']), 'system:read')).toBe('allow all')
@@ -91,6 +98,14 @@ describe('who', () => {
     expect(isNamed(who, login('x', { tags: ['tag:ci'] }))).toBe(true)
     expect(isNamed(who, { id: 'cli:0', scopes: [] })).toBe(true)
     expect(isNamed(who, { id: 'token:ops', scopes: capabilities })).toBe(false)
+  })
+
+  test('a word for several scopes names those who hold all of them', () => {
+    const holder = (scopes: readonly Capability[]): Caller => ({ id: 'token:x', scopes })
+    expect(isNamed({ scopes: ['admin'] }, holder(['system:read']))).toBe(false)
+    expect(isNamed({ scopes: ['admin'] }, holder(capabilities))).toBe(true)
+    expect(isNamed({ scopes: ['file:write', 'system:read'] }, holder(['system:read']))).toBe(true)
+    expect(isNamed({ scopes: ['nonsense'] }, holder(capabilities))).toBe(false)
   })
 
   test('an id that looks like a login is none', () => {

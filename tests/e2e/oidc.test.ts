@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import {
   Client,
   type OAuthClientInformationMixed,
@@ -16,6 +17,7 @@ import {
   openIdentityProvider,
 } from '../support/identity-provider.ts'
 import { freePort, type Installed, install, type Served } from '../support/installed.ts'
+import { openTsidp } from '../support/tsidp.ts'
 
 setDefaultTimeout(30_000)
 
@@ -178,4 +180,39 @@ describe('on the wire', () => {
     const answer = await send(served.url, rpc('tools/list'), headersOf(second.access_token, { 'mcp-session-id': id }))
     expect(answer.status).toBe(200)
   })
+})
+
+test('where the provider is TSIDP, roles of policy.yaml say by login who may do what', async () => {
+  const base = `http://127.0.0.1:${await freePort()}`
+  const tsidp = await openTsidp()
+  const own = install()
+  try {
+    writeFileSync(
+      join(own.dir, 'policy.yaml'),
+      `version: "1.0"
+roles:
+  reader:
+    who: { logins: [ada@example.org] }
+    may: [{ capabilities: [system:read] }]
+rules:
+  - { id: reads, effect: allow, risks: [read] }
+`,
+    )
+    await own.serve('Bun', {
+      TAILOPS_LISTEN: new URL(base).host,
+      TAILOPS_BASE_URL: base,
+      TAILOPS_AUTH_MODE: 'oidc',
+      TSIDP_URL: tsidp.issuer,
+    })
+    const token = tsidp.give(`${base}/mcp`)
+    const call = async (name: string) =>
+      (await send(`${base}/mcp`, rpc('tools/call', { name, arguments: {} }), headersOf(token))).text
+    expect(await call('get_system_status')).toContain('mem_total_mib')
+    const refused = await call('get_active_connections')
+    expect(refused).toContain('has no role that gives network:read')
+    expect(refused).toContain('"isError":true')
+  } finally {
+    await own.remove()
+    await tsidp.stop()
+  }
 })

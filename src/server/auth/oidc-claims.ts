@@ -23,8 +23,16 @@ export const tokenClaims = z.looseObject({
 
 export type TokenClaims = z.output<typeof tokenClaims>
 
+/** Whose claims they are. */
+export interface ClaimSource {
+  readonly issuer: string
+  readonly names: ClaimNames
+  /** Whether scopes of ours are among those that the provider gives. */
+  readonly givesScopes: boolean
+}
+
 /** The caller that a token is of. Scopes count where they are capabilities by their full names; a bundle is none. */
-export function callerOfClaims(issuer: string, claims: TokenClaims, names: ClaimNames): Caller {
+export function callerOfClaims(claims: TokenClaims, { issuer, names, givesScopes }: ClaimSource): Caller {
   const login = loginOf(claims, names.login)
   const groups = z.array(z.string()).safeParse(claims[names.groups])
   return {
@@ -35,6 +43,7 @@ export function callerOfClaims(issuer: string, claims: TokenClaims, names: Claim
       ...(login !== undefined && { login }),
       groups: groups.success ? groups.data : [],
       tags: [],
+      givesScopes,
     },
   }
 }

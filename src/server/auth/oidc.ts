@@ -35,7 +35,8 @@ export function oidcAuth({ settings, baseUrl, clock, log }: OidcParts): Oidc {
     if ('refused' in read) return read
     const { scopes } = await provider.metadata()
     const stepUp = { gives: (scope: string) => scopes.includes(scope), resourceMetadata }
-    const caller = callerOfClaims(settings.issuer, read.claims, settings.claims)
+    const givesScopes = capabilities.some((scope) => scopes.includes(scope))
+    const caller = callerOfClaims(read.claims, { issuer: settings.issuer, names: settings.claims, givesScopes })
     const expiresAtMs = (read.claims.exp + toleratedSeconds) * 1000
     return { good: { caller, stepUp }, expiresAtMs }
   })

@@ -43,7 +43,7 @@ describe('a caller with a token of the provider', () => {
       expect(caller).toEqual({
         id: `oidc:${new URL(idp.issuer).host}:ada`,
         scopes: ['system:read'],
-        proof: { kind: 'oidc', login: 'ada@example.org', groups: ['operators'], tags: [] },
+        proof: { kind: 'oidc', login: 'ada@example.org', groups: ['operators'], tags: [], givesScopes: true },
       })
     }
   })
@@ -60,7 +60,7 @@ describe('a caller with a token of the provider', () => {
     expect(caller).toEqual({
       id: `oidc:${new URL(tsidp.issuer).host}:1234567890`,
       scopes: [],
-      proof: { kind: 'oidc', login: 'ada@example.org', groups: [], tags: [] },
+      proof: { kind: 'oidc', login: 'ada@example.org', groups: [], tags: [], givesScopes: false },
     })
   })
 
@@ -72,7 +72,7 @@ describe('a caller with a token of the provider', () => {
     expect(verified.caller?.proof?.login).toBe('root@example.org')
     const named = gateway(jwt, { claims: { login: 'preferred_username', groups: 'roles' } }).world
     const asked = await named.ask(await sign(jwt.key(), { ...written, roles: ['a'], groups: ['b'] }))
-    expect(asked.caller?.proof).toEqual({ kind: 'oidc', login: 'root', groups: ['a'], tags: [] })
+    expect(asked.caller?.proof).toEqual({ kind: 'oidc', login: 'root', groups: ['a'], tags: [], givesScopes: true })
   })
 })
 
