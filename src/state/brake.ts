@@ -1,4 +1,15 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Brake, Freeze } from '../core/brake.ts'
@@ -69,7 +80,10 @@ function freezeIn(path: string): Freeze | undefined {
 /** The old file or the new one, never half of it, on disk. */
 function writeWhole(dir: string, path: string, { fresh, text }: { readonly fresh: string; readonly text: string }) {
   const file = openSync(fresh, 'wx', 0o600)
+  const { uid, gid } = statSync(dir)
   try {
+    // Root freezes the service of another user, which must be able to read who did and why.
+    if (fstatSync(file).uid !== uid) fchownSync(file, uid, gid)
     writeSync(file, text)
     fsyncSync(file)
   } finally {
