@@ -52,17 +52,19 @@ export const port = () => z.number().int().min(1).max(65_535)
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(item))
 
+/** One capability, an old name of one, or a word for several. */
+export const capabilityWord = () =>
+  z.string().superRefine((word, context) => {
+    if (capabilityWords.includes(word)) return
+    const near = suggest(word, capabilityWords)
+    const hint = near === undefined ? `known: ${capabilityWords.join(', ')}` : `did you mean ${near}?`
+    context.addIssue({ code: 'custom', message: 'is no capability', params: { hint } })
+  })
+
 /** Capability words; old names and bundles are expanded. */
 export const capabilityList = () =>
   z
-    .array(
-      z.string().superRefine((word, context) => {
-        if (capabilityWords.includes(word)) return
-        const near = suggest(word, capabilityWords)
-        const hint = near === undefined ? `known: ${capabilityWords.join(', ')}` : `did you mean ${near}?`
-        context.addIssue({ code: 'custom', message: 'is no capability', params: { hint } })
-      }),
-    )
+    .array(capabilityWord())
     .transform((words) => expandCapabilities(words))
     .meta({ type: 'list of capabilities' })
 

@@ -54,7 +54,9 @@ function crossFindings({ roles = {}, rules = [] }: RawPolicy, surroundings: Poli
     ...Object.entries(roles).flatMap(([name, { may }]) =>
       may.flatMap(({ targets }, at) => targetFindings(['roles', name, 'may', at, 'targets'], targets, surroundings)),
     ),
+    ...Object.entries(roles).flatMap(([name, role]) => emptyFindings(['roles', name], role)),
     ...rules.flatMap((rule, at) => [
+      ...emptyFindings(['rules', at], rule),
       ...idFindings(['rules', at, 'id'], rule.id, ids.indexOf(rule.id) < at),
       ...roleFindings(['rules', at, 'roles'], rule.roles, Object.keys(roles)),
       ...targetFindings(['rules', at, 'targets'], rule.targets, surroundings),
@@ -62,6 +64,16 @@ function crossFindings({ roles = {}, rules = [] }: RawPolicy, surroundings: Poli
       ...conditionFindings(['rules', at], rule, surroundings),
     ]),
   ]
+}
+
+/** Lists and maps with nothing in them: a rule that names nothing would silently never fit. No `args` are no arguments. */
+function emptyFindings(path: Path, value: unknown): readonly Finding[] {
+  if (typeof value !== 'object' || value === null || path.at(-1) === 'args') return []
+  const below = Object.entries(value)
+  if (below.length > 0)
+    return below.flatMap(([key, field]) => emptyFindings([...path, Array.isArray(value) ? Number(key) : key], field))
+  const what = `${pathText(path)} is empty: it names nothing`
+  return [{ severity: 'error', path, what, hint: 'leave the key out, or write something' }]
 }
 
 /** What decisions say where no rule decided. */

@@ -119,10 +119,20 @@ const commandFindings = (path: Path, { name, input }: Tool, { commands }: Condit
         ),
       ]
 
-const guestFindings = (path: Path, tool: Tool, { guests }: Conditions): readonly Finding[] =>
-  guests === undefined || namesGuest(tool)
+function guestFindings(path: Path, tool: Tool, { guests = [] }: Conditions): readonly Finding[] {
+  const strange = guests.find((selector) => /[:/]/.test(selector) && !/^(tag|pool):./.test(selector))
+  if (strange !== undefined)
+    return [
+      failure(
+        path,
+        `has ${quoted(strange)}, which names no guest`,
+        'write its vmid or name, and its cluster under targets',
+      ),
+    ]
+  return guests.length === 0 || namesGuest(tool)
     ? []
     : [failure(path, `does not apply to ${tool.name}, which names no guest`, 'name targets instead, or other tools')]
+}
 
 /** Whether a tool has an argument that names a guest. */
 const namesGuest = ({ resource }: Tool): boolean => resource === 'guest'

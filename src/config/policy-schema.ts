@@ -1,13 +1,16 @@
 import { z } from 'zod'
 import { isZone } from '../core/policy-times.ts'
-import { argumentPattern, capabilityList, cidr, folder, listOf, program, rule, text } from './fields.ts'
+import { argumentPattern, capabilityList, capabilityWord, cidr, folder, listOf, program, rule, text } from './fields.ts'
 
 const names = () => listOf(text()).meta({ type: 'list of text' })
 
 /** Who is meant: everybody on any of the lists. */
 const whoSchema = z
   .strictObject({
-    scopes: capabilityList().optional().describe('Those whose token or login holds one of these capabilities.'),
+    scopes: listOf(capabilityWord()).optional().meta({
+      description: 'Those whose token or login holds one of these: of readonly and admin, all of it.',
+      type: 'list of capabilities',
+    }),
     groups: names().optional().describe('Groups of a login. Stars stand for any text, here and below.'),
     logins: names().optional().describe('Logins as the identity provider writes them: ada@example.org, *@example.org.'),
     tags: names().optional().describe('Tags of a machine of the tailnet: tag:ci.'),

@@ -36,13 +36,16 @@ interface Asked {
 }
 
 function difference(path: Path, { test, name, decision }: Asked): Finding | undefined {
-  const { effect, rule, reason, hint = 'change the rules or the test' } = decision
+  const { effect, rule, reason } = decision
   const isMet = effect === test.expect && (test.rule === undefined || rule === test.rule)
   if (isMet) return undefined
   const wanted = test.rule === undefined ? test.expect : `${test.expect} by ${test.rule}`
   const what = `test ${quoted(name)} fails: it expects ${wanted}, the policy says ${effect} by ${rule} (${reason})`
+  const hint = decision.rule === test.rule || effect !== 'deny' ? changeIt : (decision.hint ?? changeIt)
   return { severity: 'error', path, what, hint }
 }
+
+const changeIt = 'change the rules or the test'
 
 interface Subject {
   readonly tool: Tool

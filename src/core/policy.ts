@@ -44,6 +44,7 @@ const byRule = ({ effect, id }: Rule, { risk }: Question): Decision => ({
   effect,
   rule: id,
   reason: `rule ${id} says ${effect} for ${risk} calls`,
+  ...(effect === 'deny' && { hint: `the operator can change rule ${id}; explain_policy tells more` }),
 })
 
 interface FittingRule {

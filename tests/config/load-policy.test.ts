@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,8 @@ import { capabilities } from '../../src/core/capability.ts'
 import { decide, defaultPolicy } from '../../src/core/policy.ts'
 import { defaultConstraints, type Target } from '../../src/core/target.ts'
 import { tools } from '../../src/tools/index.ts'
+
+setDefaultTimeout(30_000)
 
 const target = (id: string, kind: Target['kind'], tags: readonly string[] = []): Target => ({
   id,
@@ -76,6 +78,13 @@ describe('what is wrong is told with its place and the next step', () => {
     [oneRule('when: { times: [{ from: "8:00" }] }'), '"8:00" is no time of day'],
     [oneRule('when: { times: [{ zone: Mars/Olympus }] }'), '"Mars/Olympus" is no time zone'],
     [oneRule('who: {}'), 'names nobody'],
+    [oneRule('tools: []'), '2:36: error: rules[0].tools is empty: it names nothing'],
+    [oneRule('unless: {}'), 'rules[0].unless is empty'],
+    [oneRule('when: { times: [] }'), 'rules[0].when.times is empty'],
+    [
+      oneRule('tools: [proxmox_guest_info], when: { guests: ["pve:home/101"] }'),
+      'write its vmid or name, and its cluster under targets',
+    ],
     [oneRule('approval: { for: 5m }'), 'belongs to effect: approve'],
     [
       'rules:\n  - { id: a, effect: approve, approval: { count: 2 } }',

@@ -1,10 +1,13 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { type Capability, capabilities } from '../../src/core/capability.ts'
 import { type Decision, decide, type Policy, type Question, type Rule } from '../../src/core/policy.ts'
 import { termsOf } from '../../src/core/policy-terms.ts'
 import { defaultConstraints, type Target } from '../../src/core/target.ts'
 import type { Risk } from '../../src/core/tool.ts'
+
+// Many thousand decisions, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const few = <T>(...values: readonly T[]) => fc.option(fc.subarray([...values], { minLength: 1 }), { nil: undefined })
 const used: readonly Capability[] = ['system:read', 'service:control', 'file:write']
