@@ -38,10 +38,10 @@ const minuteMs = 60_000
 
 export function openProvider({ issuer, client }: ProviderSettings, clock: Clock): Provider {
   const keeping = { clock, retryMs: 5000 }
-  const metadata = kept({ ...keeping, keepMs: 60 * minuteMs }, () => discover(issuer))
+  const metadata = kept({ ...keeping, keepMs: 60 * minuteMs }, () => discover(issuer, clock))
   const keys = kept({ ...keeping, keepMs: 10 * minuteMs }, async () => {
     const { jwksUri } = await metadata()
-    return jwksUri === undefined ? undefined : keySet(jwksUri)
+    return jwksUri === undefined ? undefined : keySet(jwksUri, clock)
   })
   return {
     issuer,
@@ -51,7 +51,7 @@ export function openProvider({ issuer, client }: ProviderSettings, clock: Clock)
       const { introspectionEndpoint } = await metadata()
       if (introspectionEndpoint === undefined) return undefined
       const body = new URLSearchParams({ token, token_type_hint: 'access_token' })
-      return fetchJson(introspectionEndpoint, { body, headers: client === undefined ? {} : basic(client) })
+      return fetchJson(introspectionEndpoint, { clock, body, headers: client === undefined ? {} : basic(client) })
     },
   }
 }
@@ -64,13 +64,15 @@ const metadataReply = z.object({
 })
 
 /** OpenID Connect Discovery first, then RFC 8414. @throws GatewayError unreachable, unexpected_reply */
-async function discover(issuer: string): Promise<ProviderMetadata> {
+async function discover(issuer: string, clock: Clock): Promise<ProviderMetadata> {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/+$/, '')
-  const reply = await fetchJson(`${origin}${path}/.well-known/openid-configuration`).catch((error: unknown) => {
-    if (GatewayError.from(error).code === 'unreachable') throw error
-    return fetchJson(`${origin}/.well-known/oauth-authorization-server${path}`)
-  })
+  const reply = await fetchJson(`${origin}${path}/.well-known/openid-configuration`, { clock }).catch(
+    (error: unknown) => {
+      if (GatewayError.from(error).code === 'unreachable') throw error
+      return fetchJson(`${origin}/.well-known/oauth-authorization-server${path}`, { clock })
+    },
+  )
   const { success, data } = metadataReply.safeParse(reply)
   if (!success) throw new GatewayError('unexpected_reply', `the metadata of ${issuer} are not understood`)
   if (withoutSlash(data.issuer) !== withoutSlash(issuer))
@@ -94,8 +96,8 @@ function asSafeAs(issuer: string, url: string | undefined): string | undefined {
 
 const keysReply = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) })
 
-async function keySet(uri: string): Promise<KeySet> {
-  const { success, data } = keysReply.safeParse(await fetchJson(uri))
+async function keySet(uri: string, clock: Clock): Promise<KeySet> {
+  const { success, data } = keysReply.safeParse(await fetchJson(uri, { clock }))
   if (!success) throw new GatewayError('unexpected_reply', `${uri} answered no set of keys`)
   return createLocalJWKSet(data)
 }

@@ -72,6 +72,22 @@ test.each<[string, () => object]>([
   expect(await status()).toBe(503)
 })
 
+test.each<[string, typeof introspection]>([
+  ['nothing, ever', () => undefined],
+  ['one byte, and no end', (response) => response.writeHead(200).write('{')],
+])('a provider that answers %s is waited for 5 s', async (_, answer) => {
+  const arrived = Promise.withResolvers<void>()
+  introspection = (response) => {
+    answer(response)
+    arrived.resolve()
+  }
+  const moved = movedClock(new Date())
+  const asked = openOidcWorld(issuer, moved).ask('a-token')
+  await arrived.promise
+  moved.advance(5000)
+  expect((await asked).status).toBe(503)
+})
+
 test('a provider that can be asked about nothing lets nobody in, and is not away', async () => {
   metadata = { issuer }
   expect(await status()).toBe(401)
