@@ -56,13 +56,26 @@ test('freeze, restart, unfreeze: changes are refused in between, reads are not',
   expect(events).toMatch(/ unfreeze cli:\d+: ended the freeze since /)
 })
 
-test('SIGUSR2 freezes', async () => {
-  served.process.kill('SIGUSR2')
-  await eventually(() => existsSync(`${place.env['TAILOPS_STATE_DIR']}/frozen`), 'the file is there')
-  expect(await write()).toContain('by signal:SIGUSR2')
-  expect(tailops('unfreeze')).toContain('by signal:SIGUSR2')
-  expect(tailops('unfreeze')).toBe('nothing was frozen\n')
-})
+test.each(['Bun', 'Deno', 'Node 22'] as const)(
+  'on %s SIGUSR2 freezes, and wrong tokens of an address are limited',
+  async (runtime) => {
+    const own = runtime === 'Bun' ? served : await place.serve(runtime)
+    own.process.kill('SIGUSR2')
+    await eventually(() => existsSync(`${place.env['TAILOPS_STATE_DIR']}/frozen`), 'the file is there')
+    const change = rpc('tools/call', {
+      name: 'write_file',
+      arguments: { path: `${place.files}/a`, content: 'x', create: true },
+    })
+    expect((await send(own.url, change, headersOf(token))).text).toContain('by signal:SIGUSR2')
+    expect(tailops('unfreeze')).toContain('by signal:SIGUSR2')
+    expect(tailops('unfreeze')).toBe('nothing was frozen\n')
+    const guesses = []
+    for (let times = 0; times < 11; times++)
+      guesses.push((await send(own.url, rpc('ping'), headersOf(`tops_aaaaaaaa_${'a'.repeat(40)}`))).status)
+    expect(guesses.slice(9)).toEqual([401, 429])
+    await eventually(() => own.log().includes('"who":"127.0.0.1"'), 'the log names the address')
+  },
+)
 
 test('a watch rule freezes the served program', async () => {
   const watched = await place.serve('Bun', { TAILOPS_WATCH: 'denials:3=freeze' })
