@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import {
   Client,
@@ -214,5 +215,51 @@ rules:
   } finally {
     await own.remove()
     await tsidp.stop()
+  }
+})
+
+test('no token of a caller reaches what a tool calls', async () => {
+  const base = `http://127.0.0.1:${await freePort()}`
+  const heard: string[] = []
+  const upstream = createServer((request, response) => {
+    heard.push(JSON.stringify([request.url, request.rawHeaders]))
+    response.end('{}')
+  })
+  await new Promise<void>((listening) => upstream.listen(0, '127.0.0.1', listening))
+  const address = upstream.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const provider = await openIdentityProvider({ format: 'jwt', resources: [`${base}/mcp`], scopes: ['http:call'] })
+  const own = install(
+    () => `version: "1.0"
+targets:
+  service:
+    executor: http
+    connection: { base_url: "http://127.0.0.1:${port}", token: own-of-the-service }
+    endpoints: { health: { path: /health } }
+    capabilities: [http:call]
+`,
+  )
+  try {
+    await own.serve('Bun', {
+      TAILOPS_LISTEN: new URL(base).host,
+      TAILOPS_BASE_URL: base,
+      TAILOPS_AUTH_MODE: 'oidc',
+      TSIDP_URL: provider.issuer,
+    })
+    const { access_token } = await provider.logIn({ scope: 'http:call' })
+    const args = { endpoint: 'health', targets: ['service'] }
+    const call = rpc('tools/call', { name: 'call_http_endpoint', arguments: args })
+    const { status, text } = await send(`${base}/mcp`, call, headersOf(access_token))
+    expect([status, text.includes('"isError":true')]).toEqual([200, false])
+    expect(heard).toHaveLength(1)
+    expect(heard[0]).toContain('Bearer own-of-the-service')
+    expect(heard[0]).not.toContain(access_token)
+    const audit = readFileSync(`${own.env['TAILOPS_STATE_DIR']}/audit.jsonl`, 'utf8')
+    expect(audit).toContain('call_http_endpoint')
+    expect(audit).not.toContain(access_token.slice(-40))
+  } finally {
+    await own.remove()
+    await provider.stop()
+    upstream.close()
   }
 })

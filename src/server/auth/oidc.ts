@@ -44,9 +44,9 @@ export function oidcAuth({ settings, baseUrl, clock, log }: OidcParts): Oidc {
     log.warn('identity provider', { error })
     return undefined
   }
-  const offered = () => provider.metadata().then(({ scopes }) => scopes, unavailable)
+  const known = () => provider.metadata().catch(unavailable)
   const refuse = async (description?: string): Promise<Response> => {
-    const scopes = useful((await offered()) ?? [], expandCapabilities(['readonly']))
+    const scopes = useful((await known())?.scopes, expandCapabilities(['readonly']))
     const offer: Offer = { scopes, resourceMetadata, hint: `log in at ${settings.issuer}` }
     return unauthorized(offer, description === undefined ? undefined : { description })
   }
@@ -61,10 +61,12 @@ export function oidcAuth({ settings, baseUrl, clock, log }: OidcParts): Oidc {
       return { ...verdict.good, stillValid: verdicts.watch(token, verdict) }
     },
     async metadata() {
-      const scopes = useful((await offered()) ?? [], capabilities)
+      const said = await known()
+      const scopes = useful(said?.scopes, capabilities)
       return Response.json({
         resource,
-        authorization_servers: [settings.issuer],
+        // As the provider itself writes it: clients compare.
+        authorization_servers: [said?.issuer ?? settings.issuer],
         bearer_methods_supported: ['header'],
         resource_name: 'TailOps',
         ...(scopes.length > 0 && { scopes_supported: scopes }),
@@ -80,7 +82,8 @@ export const metadataPaths = {
 } as const
 
 /** What to ask for at login: of our scopes those that the provider gives; where it gives none, who logs in is all. */
-function useful(given: readonly string[], wanted: readonly string[]): readonly string[] {
+function useful(given: readonly string[] | undefined, wanted: readonly string[]): readonly string[] {
+  if (given === undefined) return []
   const ours = wanted.filter((scope) => given.includes(scope))
   return ours.length > 0 ? ours : ['openid', 'profile', 'email'].filter((scope) => given.includes(scope))
 }
