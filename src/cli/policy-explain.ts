@@ -119,6 +119,7 @@ function callerOf({ as, login, groups, tags, scopes }: ExplainOptions, user: str
   const held = scopes === undefined ? undefined : expandCapabilities(words)
   const isLogin = login !== undefined || groups !== undefined || tags !== undefined
   if (!isLogin) return { id: as ?? user, scopes: held ?? capabilities }
-  const proof = { kind: 'oidc', login, groups: listOf(groups), tags: listOf(tags) } as const
+  const givesScopes = held !== undefined
+  const proof = { kind: 'oidc', login, groups: listOf(groups), tags: listOf(tags), givesScopes } as const
   return { id: as ?? `oidc:${login ?? 'somebody'}`, scopes: held ?? [], proof }
 }

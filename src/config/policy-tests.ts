@@ -105,5 +105,6 @@ function decisionOf(policy: Policy, test: RawTest, { tool, target, input }: Subj
 
 function callerOf({ caller: { id, scopes, login, groups = [], tags = [] } }: RawTest): Caller {
   if (login === undefined && groups.length + tags.length === 0) return { id, scopes: scopes ?? capabilities }
-  return { id, scopes: scopes ?? [], proof: { kind: 'oidc', login, groups, tags } }
+  // With scopes it is a login whose provider gives them, which binds it even where it gave none.
+  return { id, scopes: scopes ?? [], proof: { kind: 'oidc', login, groups, tags, givesScopes: scopes !== undefined } }
 }

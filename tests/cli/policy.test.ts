@@ -92,6 +92,8 @@ describe('policy explain', () => {
     expect(JSON.parse(out)).toMatchObject([{ target: 'local', decision: { effect: 'approve' } }])
     const { out: bound } = await run('explain', 'manage_service', '--scopes=system:read')
     expect(bound).toContain('local: deny by scope')
+    const { out: none } = await run('explain', 'manage_service', '--login=ada@example.org', '--scopes=')
+    expect(none).toContain('local: deny by scope')
   })
 
   test('wrong words are wrong usage, and errors with the next step', async () => {
