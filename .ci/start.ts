@@ -14,6 +14,10 @@ const binary = resolve(import.meta.dirname, '../dist/tailops')
 async function main(): Promise<number> {
   const { settings, problems } = readSettings(process.env)
   if (problems.some(({ severity }) => severity === 'error')) return failed(problems.map(problemLine).join('\n'))
+  const { auth } = settings
+  if (auth.mode !== 'none' && auth.tokens === undefined) {
+    return failed(`npm start asks with a token of its own: TAILOPS_AUTH_MODE=${auth.mode},token accepts it, too`)
+  }
   const { host, port } = settings.listen
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
   const taken = await whyNotListening(host, port)
@@ -21,7 +25,7 @@ async function main(): Promise<number> {
     return failed(`${address}: ${taken}. Choose another: TAILOPS_LISTEN=127.0.0.1:${port + 1} npm start`)
   }
   const { command, places, questions } = whatToServe()
-  const token = settings.auth.mode !== 'token' ? '' : mintToken(places)
+  const token = auth.mode === 'none' ? '' : mintToken(places)
   const gateway = serve(command, places)
   const url = `http://${address}/mcp`
   if (!(await isReady(`http://${address}/readyz`, gateway.process))) return gateway.stop()

@@ -40,8 +40,11 @@ export function oidcAuth({ settings, baseUrl, clock, log }: OidcParts): Oidc {
     const expiresAtMs = (read.claims.exp + toleratedSeconds) * 1000
     return { good: { caller, stepUp }, expiresAtMs }
   })
+  let told: unknown
+  // Whoever waits for the same answer fails by the same error.
   const unavailable = (error: unknown): undefined => {
-    log.warn('identity provider', { error })
+    if (error !== told) log.warn('identity provider', { error })
+    told = error
     return undefined
   }
   const known = () => provider.metadata().catch(unavailable)

@@ -88,6 +88,19 @@ test.each<[string, typeof introspection]>([
   expect((await asked).status).toBe(503)
 })
 
+test('a provider that is away is told once in 5 s, however many ask', async () => {
+  metadata = {}
+  const moved = movedClock(new Date())
+  const world = openOidcWorld(issuer, moved)
+  const askAll = () => Promise.all(['a', 'b', 'c', undefined].map((token) => world.ask(token)))
+  expect((await askAll()).map(({ status }) => status)).toEqual([503, 503, 503, 401])
+  await askAll()
+  expect(world.logged).toHaveLength(1)
+  moved.advance(5000)
+  await askAll()
+  expect(world.logged).toHaveLength(2)
+})
+
 test('a provider that can be asked about nothing lets nobody in, and is not away', async () => {
   metadata = { issuer }
   expect(await status()).toBe(401)
