@@ -199,7 +199,7 @@ rules:
   - { id: reads, effect: allow, risks: [read] }
 `,
     )
-    await own.serve('Bun', {
+    await own.serve('Node 22', {
       TAILOPS_LISTEN: new URL(base).host,
       TAILOPS_BASE_URL: base,
       TAILOPS_AUTH_MODE: 'oidc',
