@@ -5,6 +5,7 @@ import { version } from '../src/lib/version.ts'
 import { containerLists } from './containers.ts'
 import { quantile, shown, table } from './figures.ts'
 import { fleetSections } from './fleet.ts'
+import { gate } from './gate.ts'
 import { guestChanges } from './guests.ts'
 import { manyHosts } from './hosts.ts'
 import { installInContainer } from './install.ts'
@@ -38,6 +39,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Section[]>>> = {
     { title: 'Start to ready', text: await startToReady(quick ? 3 : 10) },
   ],
   install: async () => [{ title: 'Installing on a Proxmox VE host', text: await installInContainer(quick ? 1 : 5) }],
+  gate: async () => [{ title: 'Who calls', text: await gate(quick) }],
   policy: async () => [{ title: 'Decisions of policy', text: policyDecisions(quick) }],
   soak: async () => [{ title: 'Memory over many calls', text: await soak(quick ? 20_000 : 200_000) }],
 }
