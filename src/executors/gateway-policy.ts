@@ -45,7 +45,9 @@ export function decisionsOf({ targets, tools, policy }: PolicyParts, ask: string
 function inputOf(tool: Tool, given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const parsed = tool.input.strict().safeParse(given)
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.slice(0, 5).map(({ path, message }) => `${path.join('.')}: ${message}`)
+  const problems = parsed.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${path.join('.')}: ${message}`.slice(0, 200))
   throw new GatewayError('invalid_input', `no call of ${tool.name}: ${problems.join('; ')}`, {
     hint: `it takes ${Object.keys(tool.input.shape).join(', ') || 'no arguments'}`,
   })

@@ -81,10 +81,10 @@ function noteOf(isBlind: boolean, count: number): string | undefined {
   return count === 0 ? 'a token sees backups of a guest only with VM.Audit or VM.Backup on it' : undefined
 }
 
-/** A number is taken as it is: backups outlive their guest. */
+/** A number that a guest can have is taken as it is: backups outlive their guest. */
 function vmidOf(guests: readonly GuestRow[], guest: string, cluster: string): number {
   const wanted = lastPart(guest)
-  return /^\d{1,9}$/.test(wanted) ? Number(wanted) : guestNamed(guests, guest, cluster).vmid
+  return /^[1-9]\d{2,8}$/.test(wanted) ? Number(wanted) : guestNamed(guests, guest, cluster).vmid
 }
 
 /** Each storage that holds backups once: a shared one on any node where it is available. */

@@ -89,10 +89,10 @@ async function tasksOf({ guest, node, type, failed, since_hours, limit }: Wanted
   return { found: asked.found.flatMap(({ value }) => value), notRead: [...nodes.notRead, ...asked.notRead] }
 }
 
-/** A number is taken as it is: tasks outlive their guest. */
+/** A number that a guest can have is taken as it is: tasks outlive their guest. */
 async function vmidOf(context: Context, guest: string): Promise<number> {
   const wanted = lastPart(guest)
-  if (/^\d{1,9}$/.test(wanted)) return Number(wanted)
+  if (/^[1-9]\d{2,8}$/.test(wanted)) return Number(wanted)
   const { guests } = clusterResources(await askProxmox(context, '/cluster/resources?type=vm', resourcesReply))
   return guestNamed(guests, guest, context.target.id).vmid
 }
