@@ -158,19 +158,18 @@ function wrongWith(end: CallResult | GatewayError): readonly string[] {
   ]
 }
 
-/** Requests that went where no request of ours goes. */
+/** Requests that went where no request of ours goes. What a caller gives for a part of an item's path stays one part, encoded. */
 function strayIn(requests: readonly string[]): readonly string[] {
   return requests.filter((request) => {
     const [path = ''] = request.replace(/^[A-Z]+ /, '').split('?')
-    const parts = path.split('/').map(decoded)
-    const isVolume = /\/content\//.test(path)
-    return parts.some(
-      (part) =>
-        part === '..' ||
-        part === '.' ||
-        /[\0\r\n]/.test(part) ||
-        (part.includes('/') && !isVolume && !path.startsWith('/api/items/')),
-    )
+    const isItem = path.startsWith('/api/items/')
+    const isVolume = path.includes('/content/')
+    const isStray = (part: string) =>
+      part === '..' ||
+      part === '.' ||
+      (!isItem && /[\0\r\n]/.test(part)) ||
+      (!isItem && !isVolume && part.includes('/'))
+    return path.split('/').map(decoded).some(isStray)
   })
 }
 
@@ -182,18 +181,38 @@ const decoded = (part: string): string => {
   }
 }
 
-/** What a world shows of damage done. */
-function damageIn(world: InjectionWorld, tool: Tool): readonly string[] {
-  const ours = /^\w+ \/(api\/(items\/[^/]+|notes|x)|version|_ping|v1\.\d+\/[^.]+)/
+/** How much each record of a world holds. */
+const seenIn = ({ standIn, heard }: InjectionWorld) => ({
+  requests: standIn.requests.length,
+  violations: standIn.violations.length,
+  heard: heard.length,
+})
+
+interface Attempt {
+  readonly tool: Tool
+  readonly input: Readonly<Record<string, unknown>>
+  readonly dryRun: boolean | undefined
+}
+
+/** Makes one call, and tells what is wrong with how it ended and with what it did. */
+async function harmOf(world: InjectionWorld, { tool, input, dryRun }: Attempt): Promise<readonly string[]> {
+  const before = seenIn(world)
+  const end = await attempt(world, tool, input, dryRun === undefined ? {} : { dryRun })
+  const requests = world.standIn.requests.slice(before.requests)
+  // A probe of a URL asks for any path there that its caller likes.
+  const heard = tool.name === 'http_request_test' ? [] : world.heard.slice(before.heard)
+  const made = placesOf(world)
+    .map((place) => join(place, marker))
+    .filter(existsSync)
+  for (const file of made) rmSync(file)
+  const ours = /^\w+ \/(api\/(items\/[^/]+|notes)|version|_ping|v1\.\d+\/[^.]+)/
   return [
-    ...placesOf(world)
-      .map((place) => join(place, marker))
-      .filter(existsSync)
-      .map((file) => `${file} was made`),
-    ...world.standIn.violations,
-    ...strayIn([...world.standIn.requests, ...world.heard]),
-    // A probe of a URL asks for any path there that its caller likes.
-    ...world.heard.filter((request) => tool.name !== 'http_request_test' && !ours.test(request)),
+    ...wrongWith(end),
+    ...made.map((file) => `${file} was made`),
+    ...world.standIn.violations.slice(before.violations),
+    ...strayIn([...requests, ...heard]),
+    ...heard.filter((request) => !ours.test(request)),
+    ...requests.filter((one) => dryRun === true && !one.startsWith('GET ')).map((one) => `a dry run asked ${one}`),
   ]
 }
 
@@ -220,6 +239,12 @@ async function expectAccepted(world: InjectionWorld, tool: Tool, slot: Slot): Pr
   expect(refusals.filter((refusal) => !refusal.startsWith('not_found'))).toEqual([])
 }
 
+/** A change is planned, and then performed where that harms nothing outside the world of the test. */
+const waysOf = (tool: Tool): readonly (boolean | undefined)[] => {
+  if (!isAction(tool)) return [undefined]
+  return onlyPlanned.has(tool.name) ? [true] : [true, false]
+}
+
 describe.each(
   tools.map((tool) => [tool.name, tool, slotsOf(tool.input)] as const).filter(([, , slots]) => slots.length > 0),
 )('%s', (_name, tool, slots) => {
@@ -235,18 +260,10 @@ describe.each(
       for (const [index, value] of values.entries()) {
         if ((index + offset) % nth !== 0) continue
         for (const input of withHostile(validFor(tool, slot, world), slot, value)) {
-          for (const dryRun of isAction(tool) ? (onlyPlanned.has(tool.name) ? [true] : [true, false]) : [undefined]) {
-            const before = world.standIn.requests.length
-            const end = await attempt(world, tool, input, dryRun === undefined ? {} : { dryRun })
-            const wrote = world.standIn.requests.slice(before).filter((request) => !request.startsWith('GET '))
-            const wrong = [
-              ...wrongWith(end),
-              ...damageIn(world, tool),
-              ...(dryRun === true ? wrote.map((one) => `a dry run asked ${one}`) : []),
-            ]
-            if (wrong.length > 0)
-              problems.push(`${JSON.stringify(value).slice(0, 80)}: ${wrong.join('; ').slice(0, 600)}`)
-            for (const place of placesOf(world)) rmSync(join(place, marker), { force: true })
+          for (const dryRun of waysOf(tool)) {
+            const harm = await harmOf(world, { tool, input, dryRun })
+            if (harm.length > 0)
+              problems.push(`${JSON.stringify(value).slice(0, 80)}: ${harm.join('; ').slice(0, 600)}`)
           }
         }
       }
