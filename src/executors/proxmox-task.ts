@@ -84,6 +84,8 @@ function endOf({ upid, exitstatus, log }: Ended): Omit<Outcome, 'durationMs'> {
 
 const firstPauseMs = 300
 const longestPauseMs = 2000
+/** The end of a task is noticed within a fifth of the time that it took. */
+const pauseAfter = (waitedMs: number): number => Math.min(longestPauseMs, Math.max(firstPauseMs, waitedMs / 5))
 const progressEveryMs = 2000
 
 /**
@@ -96,12 +98,13 @@ export async function endOfTask(
   { limits, patience }: { readonly limits: Limits; readonly patience: Patience },
 ): Promise<Omit<Outcome, 'durationMs'>> {
   const { clock } = reading
-  let pauseMs = firstPauseMs
-  let toldAtMs = clock.elapsedMs()
+  const beganMs = clock.elapsedMs()
+  let toldAtMs = beganMs
   for (;;) {
     const seen = await lookAtTask(reading, upid, patience).catch((error: unknown) => stillUnknown(error, limits, upid))
     if (seen.state === 'ended') return seen.outcome
     if (seen.state === 'unknown' && !seen.again) throw new GatewayError('interrupted', seen.reason)
+    const pauseMs = pauseAfter(clock.elapsedMs() - beganMs)
     if (clock.elapsedMs() + pauseMs >= patience.untilMs) throw goesOn(upid, limits.timeoutMs)
     if (limits.onProgress !== undefined && clock.elapsedMs() - toldAtMs >= progressEveryMs) {
       toldAtMs = clock.elapsedMs()
@@ -110,7 +113,6 @@ export async function endOfTask(
     }
     await clock.sleep(pauseMs, limits.signal).catch(() => undefined)
     if (limits.signal.aborted) throw cancelled(upid)
-    pauseMs = Math.min(longestPauseMs, pauseMs * 1.5)
   }
 }
 

@@ -142,7 +142,7 @@ export async function openClustersWorld({
       const ended = ours.begin(changes)
       return async () => {
         ended()
-        for (const { source } of changes) await watch.soon(source, over.signal)
+        for (const source of new Set(changes.map((change) => change.source))) await watch.soon(source, over.signal)
       }
     },
   }
