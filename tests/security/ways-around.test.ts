@@ -1,14 +1,23 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync } from 'node:fs'
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { GatewayError } from '../../src/core/errors.ts'
 import { isAction } from '../../src/core/tool.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { tools } from '../../src/tools/index.ts'
-import { alice } from '../support/gateway-world.ts'
+import { alice, type GatewayWorld, openGatewayWorld } from '../support/gateway-world.ts'
 import { hostileValues } from './hostile.ts'
 import { type InjectionWorld, openInjectionWorld } from './injection-world.ts'
 
 setDefaultTimeout(30_000)
+
+/** How a call that must not go through is refused. */
+const refusal = async (asking: Promise<unknown>) => {
+  const end = await asking.then(() => undefined).catch((error: unknown) => GatewayError.from(error))
+  if (end === undefined) throw new TypeError('it was not refused')
+  return end
+}
 
 describe('around the arguments of tools', () => {
   let world: InjectionWorld
@@ -16,12 +25,6 @@ describe('around the arguments of tools', () => {
     world = await openInjectionWorld()
   })
   afterAll(() => world.stop())
-  const refusal = async (asking: Promise<unknown>) => {
-    const end = await asking.then(() => undefined).catch((error: unknown) => GatewayError.from(error))
-    if (end === undefined) throw new TypeError('it was not refused')
-    return end
-  }
-
   test('targets, cluster, approval and request id take no hostile value for a known one', async () => {
     const values = hostileValues({ marker: 'tailops-injected-never', secretFile: world.secretFile, root: world.root })
     for (const value of values) {
@@ -101,4 +104,48 @@ describe('around the arguments of tools', () => {
       .find(({ name }) => name === 'fresh')
     expect(String(fresh?.config['unprivileged'])).toMatch(/^(1|true)$/)
   })
+})
+
+describe('the approval of one change', () => {
+  const opened: GatewayWorld[] = []
+  afterEach(async () => {
+    for (const world of opened.splice(0)) await world.stop()
+  })
+
+  /** How far the clock of the gateway is moved, and a change that was approved. */
+  async function approved() {
+    const moved = { ms: 0 }
+    const clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + moved.ms) }
+    const world = openGatewayWorld({ clock })
+    opened.push(world)
+    const file = join(world.dir, 'effects')
+    const { approval } = z.object({ approval: z.string() }).parse(await world.ask('append_steps', { file, steps: 2 }))
+    world.state.approvals.decide(approval, 'approved', 'test')
+    const perform = () => world.ask('append_steps', { file, steps: 2 }, { approval })
+    const effects = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    return { moved, world, perform, effects }
+  }
+
+  test('does the change once, when five calls bring it at the same moment', async () => {
+    const { perform, effects } = await approved()
+    const ends = await Promise.allSettled(Array.from({ length: 5 }, perform))
+    const failures = ends.flatMap((end) => (end.status === 'rejected' ? [GatewayError.from(end.reason).code] : []))
+    expect(failures).toEqual(Array.from({ length: 4 }, () => 'approval_invalid'))
+    expect(effects()).toEqual(['do 0', 'do 1'])
+  })
+
+  test.each([-3600_000, -365 * 86_400_000, 3600_000])(
+    'counts no longer once the clock has moved by %d ms',
+    async (ms) => {
+      const { moved, world, perform, effects } = await approved()
+      moved.ms = ms
+      expect((await refusal(perform())).code).toBe('approval_invalid')
+      moved.ms = 3600_000
+      expect((await refusal(perform())).code).toBe('approval_invalid')
+      moved.ms = 0
+      expect((await refusal(perform())).code).toBe('approval_invalid')
+      expect(effects()).toEqual([])
+      expect(world.state.audit.verify()).toMatchObject({ ok: true })
+    },
+  )
 })
