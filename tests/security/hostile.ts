@@ -34,7 +34,7 @@ export function hostileValues({ marker, secretFile, root }: Traps): readonly str
     '.',
     '/',
     secretFile,
-    `${root}/../secret.txt`,
+    `${root}/../beside.log`,
     `${root}/link`,
     '/proc/self/environ',
     `file://${secretFile}`,

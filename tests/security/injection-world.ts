@@ -90,7 +90,7 @@ const constraintsOf = (root: string) => ({
 
 export async function openInjectionWorld(): Promise<InjectionWorld> {
   const dir = mkdtempSync(join(tmpdir(), 'tailops-injection-'))
-  const [root, secretFile] = [join(dir, 'root'), join(dir, 'secret.txt')]
+  const [root, secretFile] = [join(dir, 'root'), join(dir, 'beside.log')]
   mkdirSync(root)
   writeFileSync(secretFile, `${canary}\n`)
   symlinkSync(secretFile, join(root, 'link'))
