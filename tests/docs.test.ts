@@ -34,7 +34,8 @@ const sourceText = [productText, shippedText, ...['.ci', 'ct', '.github/workflow
 /** Files of the example in CONTRIBUTING.md, which contributing.test.ts tries. */
 const exampleFiles = shownFiles('.github/CONTRIBUTING.md')
 const exampleText = exampleFiles.map(({ text }) => text).join('\n')
-const sourceWords = new Set(`${sourceText}\n${exampleText}`.match(/\w+/g))
+const testFiles = readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' }).join('\n')
+const sourceWords = new Set(`${sourceText}\n${exampleText}\n${testFiles}`.match(/\w+/g))
 
 describe('links', () => {
   test('lead to files and headings that are there', () => {
