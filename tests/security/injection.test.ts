@@ -14,7 +14,7 @@ setDefaultTimeout(60_000)
 
 const isLong = process.env['TAILOPS_TEST_LONG'] === '1'
 /** Without TAILOPS_TEST_LONG each place gets every so manieth value, another one in each; all together every value. */
-const everyNth = isLong ? 1 : 6
+const everyNth = isLong ? 1 : 8
 
 const marker = `tailops-injected-${process.pid}`
 /** Folders in which a relative name could end up. */
