@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { GatewayError } from '../core/errors.ts'
 import type { Operation } from '../core/operation.ts'
-import type { Step, TargetPlan } from '../core/plan.ts'
+import type { Step, TargetPlan, Until } from '../core/plan.ts'
 import { approvers, mayApprove } from '../core/policy-terms.ts'
 import type { Approval } from '../core/ports.ts'
 import { sha256 } from '../lib/digest.ts'
@@ -162,18 +162,25 @@ function planLines({ target, plan }: TargetPlan): readonly string[] {
   ]
 }
 
-function stepLines({ do: act, undo, until, interruptible }: Step, index: number): readonly string[] {
-  const untilLines = until && [
-    `     until ${visible(until.path)} is ${visible(JSON.stringify(until.equals))} within ${until.withinMs} ms, read by`,
-    ...operationLines('          ', until.read),
-  ]
+function stepLines(step: Step, index: number): readonly string[] {
+  const { do: act, undo, undoUntil, undoesLater, until, interruptible } = step
   return [
     ...operationLines(`  ${index + 1}. `, act),
     ...(undo === undefined ? [] : operationLines('     undo ', undo)),
-    ...(untilLines ?? []),
+    ...(undo === undefined ? [] : untilLines(undoUntil)),
+    ...(undoesLater === true ? ['     which takes back the later steps as well'] : []),
+    ...untilLines(until),
     ...(interruptible === true ? ['     may be stopped half-way'] : []),
   ]
 }
+
+const untilLines = (until: Until | undefined): readonly string[] =>
+  until === undefined
+    ? []
+    : [
+        `     until ${visible(until.path)} is ${visible(JSON.stringify(until.equals))} within ${until.withinMs} ms, read by`,
+        ...operationLines('          ', until.read),
+      ]
 
 function operationLines(before: string, operation: Operation): readonly string[] {
   const asRoot = operation.asRoot === true ? 'as root: ' : ''
