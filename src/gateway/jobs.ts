@@ -82,14 +82,14 @@ const ignore = () => undefined
 
 /** How a journalled change stands, as the answer of a call. */
 export function answerOf(job: Job): ChangeResult {
-  const outputs = outputsOf(job)
+  const kept = keptEnd(job)
   const targets = job.plans.map(({ target, plan }) => {
     const states = statesOf(job, target)
     return {
       target,
       status: job.end === undefined ? ('running' as const) : statusOf(plan, states),
       steps: stepReports(plan, states),
-      output: outputs.get(target),
+      output: kept.outputs.get(target),
     }
   })
   const status = job.end?.status ?? (job.plans.length === 0 ? 'done' : overall(targets))
@@ -98,18 +98,19 @@ export function answerOf(job: Job): ChangeResult {
     plans: job.plans,
     targets,
     status,
-    hint: status === 'running' ? `get_job with job: ${job.id} waits for its end` : undefined,
+    hint: status === 'running' ? `get_job with job: ${job.id} waits for its end` : kept.hint,
   })
 }
 
 const endReply = z.object({
   targets: z.array(z.object({ target: z.string(), output: z.record(z.string(), z.unknown()).optional() })),
+  hint: z.string().optional(),
 })
 
-/** What the tool answered of each target, as it was kept with the end. */
-function outputsOf({ end }: Job): ReadonlyMap<string, Readonly<Record<string, unknown>> | undefined> {
-  const kept = endReply.safeParse(end?.result)
-  return new Map(kept.success ? kept.data.targets.map(({ target, output }) => [target, output]) : [])
+/** What the tool answered of each target, and what to do next, as it was kept with the end. */
+function keptEnd({ end }: Job) {
+  const { targets = [], hint } = endReply.safeParse(end?.result).data ?? {}
+  return { hint, outputs: new Map(targets.map(({ target, output }) => [target, output])) }
 }
 
 /** The newest journalled state of each step of a target; an undo speaks over what it took back. */

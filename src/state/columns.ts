@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Plan, RestorePoint, Step } from '../core/plan.ts'
 import type { ScriptName } from '../core/script-name.ts'
 import { parseJson } from '../lib/json.ts'
 
@@ -36,19 +37,33 @@ const operation = z.discriminatedUnion('kind', [
   }),
 ])
 
+const until = z.object({ read: operation, path: z.string(), equals: z.json(), withinMs: z.number() })
+
+/** Every field of a step and a plan: one that stood here not would be forgotten by a restart. */
 const step = z.object({
   do: operation,
   undo: operation.optional(),
-  until: z.object({ read: operation, path: z.string(), equals: z.json(), withinMs: z.number() }).optional(),
+  undoUntil: until.optional(),
+  undoesLater: z.boolean().optional(),
+  until: until.optional(),
   interruptible: z.boolean().optional(),
-})
+} satisfies Record<keyof Step, z.ZodType>)
 
 const plan = z.object({
   summary: z.string(),
   basis: z.record(z.string(), z.json()),
   steps: z.array(step),
   preview: z.string().optional(),
-})
+  restorePoint: z
+    .object({
+      cluster: z.string(),
+      vmid: z.number(),
+      title: z.string(),
+      snapshot: z.string(),
+      checks: z.number(),
+    } satisfies Record<keyof RestorePoint, z.ZodType>)
+    .optional(),
+} satisfies Record<keyof Plan, z.ZodType>)
 
 /** A column that holds the plans of an approval or a job. */
 export const plans = json(z.array(z.object({ target: z.string(), plan })))
