@@ -17,7 +17,7 @@ import { reconcileOrphans } from './gateway/reconcile.ts'
 import { grantsOf, knownTargets, visibleTools } from './gateway/visible-tools.ts'
 import { answerOfJob } from './gateway/wait-for-end.ts'
 import { watchedAudit } from './gateway/watched-audit.ts'
-import { openTargets, type ReadConfig, type TargetParts } from './gateway-targets.ts'
+import { openTargets, type ReadConfig, type TargetParts, untilClosed } from './gateway-targets.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Logger } from './lib/log.ts'
 import { randomId } from './lib/random-id.ts'
@@ -244,23 +244,9 @@ function loadGateway(parts: Lasting): Loaded {
       return answer
     },
   }
-  const over = new AbortController()
-  let watching: Promise<void> | undefined
-  const watch = () => {
-    watching ??= targets.watch
-      .run(over.signal)
-      .catch((error: unknown) => log.error('the fleet is not watched any more', { error }))
-  }
-  const close = async () => {
-    over.abort()
-    await Promise.all(calls)
-    await jobs.idle()
-    await watching
-    await targets.close()
-  }
   const { id, name = id, segment } = read.config.gateway
   const names = { ...(name !== undefined && { name }), ...(segment !== undefined && { segment }) }
-  return { names, gateway, mcp, watch, close }
+  return { names, gateway, mcp, ...untilClosed(targets, calls, { jobs, log }) }
 }
 
 const ignore = () => undefined

@@ -64,6 +64,8 @@ export interface OpenTargets extends Targets {
   readonly watch: Watch
   /** Remembers what a change of ours touches; what it returns looks at that once the change has ended. */
   changing(changes: readonly OwnChange[]): () => Promise<void>
+  /** Ends the looks that are under way: whoever stops does not wait for a source that hangs. */
+  endLooks(): void
   close(): Promise<void>
 }
 
@@ -110,6 +112,7 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
     },
     executor: executors.of,
     watch,
+    endLooks: () => over.abort(),
     changing(changes) {
       const ended = own.begin(changes)
       return async () => {
@@ -119,6 +122,31 @@ export function openTargets(parts: TargetParts, read: ReadConfig, answerOf: Answ
       }
     },
     close,
+  }
+}
+
+/** Looks at the fleet until it is closed, which waits for the calls and changes of these targets and ends their connections. */
+export function untilClosed(
+  targets: OpenTargets,
+  calls: ReadonlySet<Promise<void>>,
+  { jobs, log }: Pick<TargetParts, 'jobs' | 'log'>,
+): { watch(): void; close(): Promise<void> } {
+  const over = new AbortController()
+  let watching: Promise<void> | undefined
+  return {
+    watch() {
+      watching ??= targets.watch
+        .run(over.signal)
+        .catch((error: unknown) => log.error('the fleet is not watched any more', { error }))
+    },
+    async close() {
+      over.abort()
+      targets.endLooks()
+      await Promise.all(calls)
+      await jobs.idle()
+      await watching
+      await targets.close()
+    },
   }
 }
 

@@ -32,10 +32,10 @@ export function decide(policy: Policy, question: Question): Decision {
       hint: 'the operator can add a rule',
     }
   }
-  const isAllowed = found.some(({ rule: { effect }, fit }) => effect === 'allow' && fit !== 'maybe')
-  const asked = found.filter(({ rule: { effect }, fit }) => effect === 'approve' && !(isAllowed && fit === 'open'))
+  const allow = found.find(({ rule: { effect }, fit }) => effect === 'allow' && fit !== 'maybe')
+  const asked = found.filter(({ rule: { effect }, fit }) => effect === 'approve' && !(allow && fit === 'open'))
   const [approve] = asked
-  if (approve === undefined) return byRule(grant.rule, question)
+  if (approve === undefined) return byRule((allow ?? grant).rule, question)
   const terms = asked.flatMap(({ rule: { approval } }) => approval ?? [])
   return { ...byRule(approve.rule, question), ...(terms.length > 0 && { terms }) }
 }

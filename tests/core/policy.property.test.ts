@@ -148,3 +148,13 @@ test('more to ask never makes an answer milder: what is left open is the mildest
     }),
   )
 })
+
+test('where a rule that asks for approval depends on what is not known yet, another that allows is the answer', () => {
+  const asks: Rule = { id: 'asks', effect: 'approve', when: { guests: ['db'] } }
+  const allows: Rule = { id: 'allows', effect: 'allow' }
+  const caller = { id: 'token:a', scopes: capabilities }
+  const at = new Date('2026-01-05T06:00:00Z')
+  const asked: Question = { caller, tool: 'tool_a', capability: 'system:read', risk: 'read', target, at }
+  expect(decide({ rules: [asks, allows] }, asked)).toMatchObject({ effect: 'allow', rule: 'allows' })
+  expect(decide({ rules: [asks] }, asked)).toMatchObject({ effect: 'approve', rule: 'asks' })
+})
