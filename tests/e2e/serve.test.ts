@@ -221,7 +221,8 @@ describe('SIGHUP', () => {
     await until(() => served.log().includes('configuration not reloaded'), 'the log line')
     expect(served.log()).toContain('did you mean local?')
     expect((await call(everything, 'get_system_status')).status).toBe(200)
-    expect(told).toHaveLength(2)
+    // The list of targets may be news again: discovery has looked meanwhile.
+    expect(told.filter((what) => what === 'tools')).toHaveLength(1)
     writeFileSync(place.config, before)
     await client.close()
   })
